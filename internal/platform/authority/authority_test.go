@@ -1,0 +1,369 @@
+package authority_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+	"stead/internal/token"
+
+	"stead/internal/platform/store"
+)
+
+func TestStartOpensForTheAgentAndTheMember_S1_06_S1_09_S1_13(t *testing.T) {
+	w := newWorld(t)
+	started := w.start(lena, ana)
+	if len(w.notices(ana)) != 0 {
+		t.Error("the member is told before the session is open")
+	}
+	o, err := w.redeem(lena, started)
+	w.must(err)
+	c, err := token.Verify(o.Token, w.ring.Public(), "https://platform.test", "https://portal.test", time.Now())
+	w.must(err)
+	if c.Subject != "m-ana" || c.Actor.Subject != "st-lena" || c.Account != "acme" || c.Scope != "read" || c.SessionID != string(o.Session.ID) {
+		t.Errorf("claims %+v", c)
+	}
+	if ttl := c.ExpiresAt.Sub(o.Session.StartedAt); ttl > stead.SessionTTL {
+		t.Errorf("the token lives %v", ttl)
+	}
+	if !w.active(o.Token) {
+		t.Error("the token of a live session is refused")
+	}
+	var kinds []audit.Kind
+	for _, l := range w.trail(o.Session.ID) {
+		kinds = append(kinds, l.Kind)
+		if l.Actor == nil || l.Actor.ID != "st-lena" || l.Subject == nil || l.Subject.ID != "m-ana" {
+			t.Errorf("%s lacks an identity: %+v", l.Kind, l)
+		}
+	}
+	if !slices.Equal(kinds, []audit.Kind{audit.SessionStarted, audit.SessionOpened}) {
+		t.Errorf("trail %v", kinds)
+	}
+	if n := w.notices(ana); len(n) != 1 || n[0].Kind != "started" || n[0].Address != "ana@members.test" {
+		t.Errorf("notices %+v", n)
+	}
+	d, err := token.VerifyDescriptor(started.Descriptor, w.ring.Public(), "https://platform.test", time.Now())
+	w.must(err)
+	if d.Subject != "m-ana" || d.Actor.Subject != "st-lena" || d.Device != string(w.devices["st-lena"].id) {
+		t.Errorf("descriptor %+v", d)
+	}
+}
+
+func TestReasonIsInTheMembersNotes_S0_09(t *testing.T) {
+	w := newWorld(t)
+	w.start(lena, ana)
+	w.must(w.store.View(t.Context(), func(tx store.Tx) error {
+		notes, err := tx.MemberNotes("m-ana", 10)
+		if len(notes) != 1 || notes[0].Kind != "reason" || notes[0].Text != "plan page shows an error" || notes[0].Author != "Lena Ortiz" {
+			t.Errorf("notes %+v", notes)
+		}
+		return err
+	}))
+}
+
+func TestNewSessionEndsThePrevious_S1_08(t *testing.T) {
+	w := newWorld(t)
+	first := w.live(lena, ana)
+	second := w.live(lena, bo)
+	if s := w.session(first.Session.ID); s.State != stead.StateEnded || s.Cause != stead.CauseSuperseded {
+		t.Errorf("first session %s, %s", s.State, s.Cause)
+	}
+	if w.active(first.Token) || !w.active(second.Token) {
+		t.Error("the wrong one of the two tokens is good")
+	}
+	if got := w.ends(first.Session.ID); !slices.Equal(got, []string{"superseded"}) {
+		t.Errorf("ends %v", got)
+	}
+	if n := w.notices(ana); len(n) != 2 || n[0].Kind != "ended" {
+		t.Errorf("notices %+v", n)
+	}
+}
+
+func TestFailedStartLeavesThePreviousAlone(t *testing.T) {
+	w := newWorld(t)
+	first := w.live(lena, ana)
+	_, err := w.auth.Start(t.Context(), lena, w.intend(lena, tomAs))
+	w.wantCode(err, stead.CodePeer)
+	if !w.active(first.Token) {
+		t.Error("a refused start ended the session before it")
+	}
+}
+
+func TestRefusalsAreRecorded_S0_16_S2_01(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		member stead.Member
+		want   stead.Code
+	}{{tomAs, stead.CodePeer}, {far, stead.CodeMemberNotFound}, {stead.Member{ID: "m-nobody", Account: "birch", Pseudonym: stead.NewPseudonym()}, stead.CodeMemberNotFound}} {
+		_, err := w.auth.Start(t.Context(), lena, w.intend(lena, c.member))
+		w.wantCode(err, c.want)
+		w.must(w.store.View(t.Context(), func(tx store.Tx) error {
+			lines, err := w.ledger.Trail(tx, store.TrailFilter{Kind: string(audit.SessionRefused), Limit: 1})
+			if len(lines) != 1 || lines[0].Facts["code"] != string(c.want) || lines[0].Texts["asked_for"] != string(c.member.ID) {
+				t.Errorf("%s: refusal record %+v", c.member.ID, lines)
+			}
+			if c.want == stead.CodeMemberNotFound && len(lines) == 1 && lines[0].Subject != nil {
+				t.Errorf("%s: the record of a refusal outside the scope names the member", c.member.ID)
+			}
+			return err
+		}))
+	}
+	_, err := w.auth.Start(t.Context(), tom, w.intend(tom, tomAs))
+	w.wantCode(err, stead.CodeSelf)
+}
+
+func TestStartNeedsItsIntentAndItsDevice(t *testing.T) {
+	w := newWorld(t)
+	missing := w.intend(lena, ana)
+	missing.Record.Seq++
+	w.sign(w.devices[lena.ID], &missing)
+	_, err := w.auth.Start(t.Context(), lena, missing)
+	w.wantCode(err, stead.CodeIntentMissing)
+
+	other := w.intend(lena, ana)
+	other.Member, other.Account = bo.ID, bo.Account
+	w.sign(w.devices[lena.ID], &other)
+	_, err = w.auth.Start(t.Context(), lena, other)
+	w.wantCode(err, stead.CodeIntentMismatch)
+
+	unsigned := w.intend(lena, ana)
+	unsigned.Signature[0] ^= 1
+	_, err = w.auth.Start(t.Context(), lena, unsigned)
+	w.wantCode(err, stead.CodeDeviceSignature)
+
+	stolen := w.intend(lena, ana)
+	_, err = w.auth.Start(t.Context(), tom, stolen) // another agent with lena's signed request
+	w.wantCode(err, stead.CodeIntentMismatch)
+
+	unknown := w.intend(lena, ana)
+	unknown.Record.Device = stead.DeviceID(stead.NewPseudonym().String())
+	_, err = w.auth.Start(t.Context(), lena, unknown)
+	w.wantCode(err, stead.CodeDeviceUnknown)
+}
+
+func TestStartIsIdempotent(t *testing.T) {
+	w := newWorld(t)
+	req := w.intend(lena, ana)
+	first, err := w.auth.Start(t.Context(), lena, req)
+	w.must(err)
+	again, err := w.auth.Start(t.Context(), lena, req)
+	w.must(err)
+	if first.Session.ID != again.Session.ID || first.Handoff == again.Handoff {
+		t.Error("the same request must answer the same session with a fresh handoff")
+	}
+	_, err = w.redeem(lena, first)
+	w.wantCode(err, stead.CodeHandoffInvalid)
+	_, err = w.redeem(lena, again)
+	w.must(err)
+	_, err = w.auth.Start(t.Context(), lena, req)
+	w.wantCode(err, stead.CodeHandoffInvalid)
+	req.Ticket = "SUP-1"
+	_, err = w.auth.Start(t.Context(), lena, req)
+	w.wantCode(err, stead.CodeIdempotencyConflict)
+}
+
+func TestHandoffIsSingleUseTimedAndBound(t *testing.T) {
+	w := newWorld(t)
+	s := w.start(lena, ana)
+	claim := audit.HandoffClaim{Device: w.devices[tom.ID].id, Session: s.Session.ID, Code: audit.Secret(s.Handoff)}
+	foreign, err := claim.Sign(w.devices[tom.ID].key)
+	w.must(err)
+	_, err = w.auth.Redeem(t.Context(), lena, s.Session.ID, audit.Secret(s.Handoff), foreign)
+	w.wantCode(err, stead.CodeDeviceSignature)
+	_, err = w.redeem(tom, s)
+	w.wantCode(err, stead.CodeSessionNotFound)
+	_, err = w.redeem(lena, s)
+	w.must(err)
+	_, err = w.redeem(lena, s)
+	w.wantCode(err, stead.CodeHandoffInvalid)
+	late := w.start(lena, bo)
+	w.store.pass(stead.HandoffTTL + time.Second)
+	_, err = w.redeem(lena, late)
+	w.wantCode(err, stead.CodeHandoffInvalid)
+}
+
+func TestConcurrentStartsLeaveOneLiveSession_S1_08(t *testing.T) {
+	w := newWorld(t)
+	const n = 24
+	var requests [n]func() error
+	for i := range n {
+		req := w.intend(lena, ana)
+		requests[i] = func() error { _, err := w.auth.Start(t.Context(), lena, req); return err }
+	}
+	var wg sync.WaitGroup
+	for _, f := range requests {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	w.must(w.store.View(t.Context(), func(tx store.Tx) error {
+		open, _, err := tx.ListSessions(store.SessionFilter{State: "live", Limit: 100})
+		ended, _, err2 := tx.ListSessions(store.SessionFilter{State: "ended", Limit: 100})
+		if err != nil || err2 != nil || len(open) != 1 || len(ended) != n-1 {
+			t.Errorf("%d open, %d ended (%v, %v)", len(open), len(ended), err, err2)
+		}
+		return nil
+	}))
+}
+
+// watch runs the expirer until the test ends.
+func (w *world) watch() {
+	ctx, stop := context.WithCancel(w.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.auth.Watch(ctx) }()
+	w.Cleanup(func() { stop(); <-done })
+}
+
+// awaitEnd waits for the end that somebody else writes.
+func (w *world) awaitEnd(id stead.SessionID, want stead.Cause) {
+	w.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if s := w.session(id); s.State == stead.StateEnded {
+			if s.Cause != want {
+				w.Errorf("ended by %q, want %q", s.Cause, want)
+			}
+			return
+		}
+	}
+	w.Fatalf("still not ended by %s", want)
+}
+
+func TestExpiryIsActiveRecordedAndTold_S1_07(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	w.store.pass(stead.SessionTTL - time.Second)
+	w.must(w.touch(lena, o.Session.ID))
+	if !w.active(o.Token) {
+		t.Fatal("refused before its time")
+	}
+	w.store.pass(time.Second)
+	if w.active(o.Token) {
+		t.Error("a token is good after the session's time, before anybody ended it")
+	}
+	w.watch()
+	w.awaitEnd(o.Session.ID, stead.CauseExpired)
+	if got := w.ends(o.Session.ID); !slices.Equal(got, []string{"expired"}) {
+		t.Errorf("ends %v", got)
+	}
+	if n := w.notices(ana); len(n) != 2 || n[0].Cause != stead.CauseExpired {
+		t.Errorf("notices %+v", n)
+	}
+}
+
+func (w *world) touch(agent stead.Staff, id stead.SessionID) error {
+	_, _, err := w.auth.Heartbeat(w.Context(), agent, id)
+	return err
+}
+
+func TestExpiryWhileThePlatformWasDown(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	w.must(w.store.Close())
+	w.store.pass(time.Hour)
+	w.open()
+	w.watch()
+	w.awaitEnd(o.Session.ID, stead.CauseConnectionLost)
+	for _, l := range w.trail(o.Session.ID) {
+		if l.Kind == audit.SessionEnded && l.Facts["due_ms"] == "" {
+			t.Error("the end does not say when it was due")
+		}
+	}
+}
+
+func TestLostConnection(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	w.watch()
+	w.store.pass(stead.HeartbeatGrace - 5*time.Second)
+	w.must(w.touch(lena, o.Session.ID))
+	w.store.pass(stead.HeartbeatGrace - 5*time.Second)
+	if !w.active(o.Token) {
+		t.Fatal("ended although heartbeats came")
+	}
+	w.store.pass(10 * time.Second)
+	w.awaitEnd(o.Session.ID, stead.CauseConnectionLost)
+	if w.active(o.Token) {
+		t.Error("the token outlives the session")
+	}
+}
+
+func TestUnredeemedStartEndsAndTellsNobody(t *testing.T) {
+	w := newWorld(t)
+	s := w.start(lena, ana)
+	w.store.pass(stead.HandoffTTL + time.Second)
+	w.watch()
+	w.awaitEnd(s.Session.ID, stead.CauseNotOpened)
+	if n := w.notices(ana); len(n) != 0 {
+		t.Errorf("the member was told of a session nobody opened: %+v", n)
+	}
+}
+
+func TestClockSetBackNeverLengthensASession(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	w.store.pass(-time.Minute)
+	w.must(w.touch(lena, o.Session.ID))
+	if !w.active(o.Token) {
+		t.Fatal("a clock set back ended the session at once") // the monotonic guard still has twenty minutes
+	}
+	if left := time.Until(w.auth.GuardedUntil(o.Session.ID)); left > stead.SessionTTL {
+		t.Errorf("after the clock was set back the session would live another %v", left)
+	}
+}
+
+func TestEndIsWrittenOnce_S1_11_S2_08(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	_, err := w.auth.End(t.Context(), tom, o.Session.ID, stead.CauseAgent)
+	w.wantCode(err, stead.CodeSessionNotFound) // a colleague does not even learn that it exists
+	s, err := w.auth.End(t.Context(), priya, o.Session.ID, stead.CauseAgent)
+	w.must(err)
+	if s.Cause != stead.CauseAdmin || s.EndedBy != "st-priya" {
+		t.Errorf("ended by %s, cause %s", s.EndedBy, s.Cause)
+	}
+	if w.active(o.Token) {
+		t.Error("the token outlives the end")
+	}
+	s, err = w.auth.End(t.Context(), lena, o.Session.ID, stead.CauseBanner)
+	w.must(err)
+	if s.Cause != stead.CauseAdmin {
+		t.Errorf("the second end rewrote the first: %s", s.Cause)
+	}
+	if got := w.ends(o.Session.ID); !slices.Equal(got, []string{"admin"}) {
+		t.Errorf("ends %v", got)
+	}
+	_, err = w.auth.End(t.Context(), lena, w.live(lena, bo).Session.ID, stead.CauseExpired)
+	w.wantCode(err, stead.CodeBadRequest) // only the platform may say that
+}
+
+func TestIntrospectAsksTheRowNotTheToken(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	change := func(f func(*stead.Staff)) {
+		s := lena
+		f(&s)
+		w.must(w.store.Update(t.Context(), func(tx store.Tx) error { return tx.PutStaff(s, "https://idp.test", string(s.ID)) }))
+	}
+	for name, f := range map[string]func(*stead.Staff){"privilege removed": func(s *stead.Staff) { s.Privilege = false }, "disabled": func(s *stead.Staff) { s.Disabled = true }} {
+		change(f)
+		if w.active(o.Token) {
+			t.Errorf("%s: the token is still good", name)
+		}
+		change(func(*stead.Staff) {})
+		if !w.active(o.Token) {
+			t.Fatalf("%s: not good again", name)
+		}
+	}
+	promoted := stead.Staff{ID: "st-new", Name: "Ana Souza", Email: "ana@members.test", Role: stead.RoleSupport, Pseudonym: stead.NewPseudonym()}
+	w.must(w.store.Update(t.Context(), func(tx store.Tx) error { return tx.PutStaff(promoted, "", "") }))
+	if w.active(o.Token) {
+		t.Error("a member who became staff is still impersonated")
+	}
+}

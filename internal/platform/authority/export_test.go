@@ -1,0 +1,10 @@
+package authority
+
+import (
+	"time"
+
+	"stead/internal/stead"
+)
+
+// GuardedUntil is the session's end by this node's monotonic clock.
+func (a *Authority) GuardedUntil(id stead.SessionID) time.Time { return a.guard.arm(id, stead.SessionTTL) }

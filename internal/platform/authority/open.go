@@ -1,0 +1,158 @@
+package authority
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+	"stead/internal/token"
+
+	"stead/internal/platform/ledger"
+	"stead/internal/platform/store"
+)
+
+// Opened is a live session and its credential. The token must reach nothing but the session's browser.
+type Opened struct {
+	Session stead.Session
+	Token   string
+	App     App
+}
+
+// Redeem exchanges a handoff for the session's credential: once, within stead.HandoffTTL, by the agent who started
+// it, signed by the device that started it. The member's start notice becomes visible with it.
+func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.SessionID, code audit.Secret, signature []byte) (Opened, error) {
+	var s stead.Session
+	err := a.Store.Update(ctx, func(tx store.Tx) error {
+		row, err := own(tx, agent, id)
+		if err != nil {
+			return err
+		}
+		if err := checkHandoff(tx, row, code, signature); err != nil {
+			return err
+		}
+		now := tx.Now()
+		if err := tx.MarkLive(id, now); err != nil {
+			return err
+		}
+		member, err := tx.Member(row.Member)
+		if err != nil {
+			return err
+		}
+		s = row.Session
+		s.State, s.OpenedAt, s.LastSeen = stead.StateLive, now, now
+		if err := tx.ReleaseNotices(id, now); err != nil {
+			return err
+		}
+		return a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionOpened, Session: id, Actor: agent.Pseudonym, Subject: member.Pseudonym,
+			Facts: audit.Body{"scope": s.Scope}})
+	})
+	if err != nil {
+		return Opened{}, err
+	}
+	a.nudge()
+	raw, err := token.Issue(a.Keys.Current(), a.Issuer, a.App.Audience, uuid.NewString(), s)
+	return Opened{Session: s, Token: raw, App: a.App}, err
+}
+
+func checkHandoff(tx store.Tx, row store.SessionRow, code audit.Secret, signature []byte) error {
+	if row.State == stead.StateEnded {
+		return stead.E(stead.CodeSessionEnded, nil)
+	}
+	hash := sha256.Sum256([]byte(code))
+	if row.State != stead.StateStarted || subtle.ConstantTimeCompare(hash[:], row.HandoffHash[:]) != 1 ||
+		tx.Now().Sub(row.StartedAt) > stead.HandoffTTL {
+		return stead.E(stead.CodeHandoffInvalid, nil)
+	}
+	device, err := tx.Device(row.Device)
+	if err != nil {
+		return err
+	}
+	if !device.RevokedAt.IsZero() {
+		return stead.E(stead.CodeDeviceUnknown, nil)
+	}
+	claim := audit.HandoffClaim{Device: row.Device, Session: row.ID, Code: code}
+	if err := claim.Verify(ed25519.PublicKey(device.PublicKey), signature); err != nil {
+		return stead.E(stead.CodeDeviceSignature, err)
+	}
+	return nil
+}
+
+// own is the agent's own session; anybody else's does not exist for the caller.
+func own(tx store.Tx, agent stead.Staff, id stead.SessionID) (store.SessionRow, error) {
+	row, err := tx.Session(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && row.Agent != agent.ID {
+		return row, stead.E(stead.CodeSessionNotFound, nil)
+	}
+	return row, err
+}
+
+// Heartbeat notes that the agent's desktop still watches the session, and answers its state with the database's
+// time. A heartbeat never lengthens anything, and none revives an ended session.
+func (a *Authority) Heartbeat(ctx context.Context, agent stead.Staff, id stead.SessionID) (stead.Session, time.Time, error) {
+	var s stead.Session
+	var now time.Time
+	err := a.Store.Update(ctx, func(tx store.Tx) error {
+		row, err := own(tx, agent, id)
+		if err != nil {
+			return err
+		}
+		s, now = row.Session, tx.Now()
+		if s.State != stead.StateLive {
+			return nil
+		}
+		s.LastSeen = now
+		return tx.Touch(id, now)
+	})
+	return s, now, err
+}
+
+// Introspect answers whether a token is good at this moment: signature, audience, and above all the session's row,
+// the agent's privilege and the member's standing. Any doubt is nil, never an error that a caller might ignore.
+func (a *Authority) Introspect(ctx context.Context, raw string) (*token.Claims, error) {
+	var good *token.Claims
+	err := a.Store.View(ctx, func(tx store.Tx) error {
+		good = nil
+		c, err := token.Verify(raw, a.Keys.Public(), a.Issuer, a.App.Audience, tx.Now())
+		if err != nil {
+			return nil //nolint:nilerr // a bad token is an answer (RFC 7662 2.2), not a failure
+		}
+		row, err := tx.Session(stead.SessionID(c.SessionID))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !a.stands(tx, row.Session) || string(row.Member) != c.Subject || string(row.Agent) != c.Actor.Subject ||
+			string(row.Account) != c.Account || row.Scope != c.Scope {
+			return nil
+		}
+		q, err := question(tx, stead.Staff{}, row.Member, "")
+		if err != nil {
+			return err
+		}
+		agent, err := tx.Staff(row.Agent)
+		if err != nil {
+			return err
+		}
+		if agent.Disabled || !agent.Privilege || q.Member == nil || q.Member.Disabled || q.MemberIsStaff {
+			return nil
+		}
+		good = &c
+		return nil
+	})
+	return good, err
+}
+
+// stands reports whether the session is live by its row, by the database's clock and by this node's monotonic one.
+func (a *Authority) stands(tx store.Tx, s stead.Session) bool {
+	left := s.ExpiresAt.Sub(tx.Now())
+	return s.State == stead.StateLive && left > 0 && !a.guard.over(s.ID, left)
+}

@@ -1,0 +1,175 @@
+// Package ledger takes records in: the platform's own, written in the transaction of what they record, and those
+// that devices deliver. It also reads them back as the trail.
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+
+	"stead/internal/platform/store"
+)
+
+// Keys seals texts per person and says which key vouches for the platform's records.
+type Keys interface {
+	SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error)
+	OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error)
+	CurrentPublic() ed25519.PublicKey
+}
+
+// Ledger writes and reads records. It is safe for concurrent use.
+type Ledger struct {
+	keys     Keys
+	instance stead.DeviceID // this platform as a source of records
+	id       [16]byte
+	epoch    audit.Epoch
+	boot     [16]byte
+	started  time.Time // for the monotonic clock
+}
+
+// instanceValue is the name of the stored value that holds the platform's id and epoch.
+const instanceValue = "instance"
+
+// Open reads the platform's id as a source of records, or draws it at the first start.
+func Open(ctx context.Context, st store.Store, keys Keys) (*Ledger, error) {
+	l := &Ledger{keys: keys, boot: uuid.New(), started: time.Now()}
+	err := st.Update(ctx, func(tx store.Tx) error {
+		saved, err := tx.Value(instanceValue)
+		if errors.Is(err, store.ErrNotFound) {
+			id, epoch := stead.NewPseudonym(), audit.NewEpoch()
+			saved = id.String() + epoch.String()
+			err = tx.SetValue(instanceValue, saved)
+		}
+		if err != nil {
+			return err
+		}
+		return l.setInstance(saved)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger: open: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Ledger) setInstance(saved string) error {
+	raw, err := hex.DecodeString(saved)
+	if err != nil || len(raw) != 32 {
+		return fmt.Errorf("stored instance is not 32 bytes of hex")
+	}
+	copy(l.id[:], raw[:16])
+	copy(l.epoch[:], raw[16:])
+	l.instance = stead.DeviceID(hex.EncodeToString(l.id[:]))
+	return nil
+}
+
+// Instance is the platform's id as a source of records.
+func (l *Ledger) Instance() stead.DeviceID { return l.instance }
+
+// Entry is what the platform wants to record.
+type Entry struct {
+	Kind    audit.Kind
+	EventID uuid.UUID // drawn when zero
+	Session stead.SessionID
+	Actor   stead.Pseudonym
+	Subject stead.Pseudonym   // zero when it is about nobody
+	Ref     uuid.UUID         // the record this one answers; zero for none
+	Texts   map[string]string // personal: committed to in the record, sealed beside it
+	Facts   audit.Body        // not personal
+}
+
+// Write records the entry in the given transaction: it is committed with what it records, or neither is.
+func (l *Ledger) Write(tx store.Tx, e Entry) error {
+	if e.EventID == uuid.Nil {
+		e.EventID = stead.NewEventID()
+	}
+	rec := audit.Record{Device: l.instance, Epoch: l.epoch, WallMS: tx.Now().UnixMilli(), BootID: l.boot,
+		MonoMS: time.Since(l.started).Milliseconds(), Kind: e.Kind, EventID: e.EventID, Actor: e.Actor, Body: e.Facts,
+		KeyID: audit.KeyID(l.keys.CurrentPublic())}
+	if e.Session != "" {
+		rec.Session = &e.Session
+	}
+	if !e.Subject.IsZero() {
+		rec.Subject = &e.Subject
+	}
+	if e.Ref != uuid.Nil {
+		rec.Ref = &e.Ref
+	}
+	var texts []audit.Text
+	for name, value := range e.Texts {
+		if value != "" {
+			texts = append(texts, audit.NewText(name, value))
+		}
+	}
+	rec.Commit(texts)
+	envelope, err := rec.Encode()
+	if err != nil {
+		return fmt.Errorf("ledger: %s: %w", e.Kind, err)
+	}
+	return l.append(tx, rec, envelope, texts)
+}
+
+func (l *Ledger) append(tx store.Tx, rec audit.Record, envelope []byte, texts []audit.Text) error {
+	device, err := stead.ParsePseudonym(string(rec.Device)) // the same 16 bytes in hex
+	if err != nil {
+		return err
+	}
+	e := store.IntakeEntry{EventID: rec.EventID, Device: device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: audit.Leaf(envelope),
+		Envelope: envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now()}
+	if rec.Session != nil {
+		e.Session = *rec.Session
+	}
+	if rec.Subject != nil {
+		e.Subject = *rec.Subject
+	}
+	if len(texts) > 0 {
+		e.TextsOf = e.Subject
+		if e.TextsOf.IsZero() {
+			e.TextsOf = e.Actor
+		}
+		if e.SealedTexts, err = l.seal(tx, e.TextsOf, texts); err != nil {
+			return err
+		}
+	}
+	_, err = tx.AppendIntake(e)
+	return err
+}
+
+// sealedText is how a text lies beside its record, inside the seal.
+type sealedText struct {
+	Name  string `json:"n"`
+	Salt  []byte `json:"s"`
+	Value string `json:"v"`
+}
+
+func (l *Ledger) seal(tx store.Tx, p stead.Pseudonym, texts []audit.Text) ([]byte, error) {
+	out := make([]sealedText, 0, len(texts))
+	for _, t := range texts {
+		out = append(out, sealedText{Name: t.Name, Salt: t.Salt[:], Value: t.Value})
+	}
+	slices.SortFunc(out, func(a, b sealedText) int { return compare(a.Name, b.Name) })
+	plain, err := json.Marshal(out)
+	if err != nil {
+		return nil, err
+	}
+	return l.keys.SealFor(tx, p, plain)
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

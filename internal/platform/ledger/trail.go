@@ -1,0 +1,110 @@
+package ledger
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+
+	"stead/internal/platform/store"
+)
+
+// Person is somebody a record names.
+type Person struct {
+	ID, Name, Email string
+}
+
+// Line is a record as a person reads it.
+type Line struct {
+	Index      int64
+	ReceivedAt time.Time
+	At         time.Time // by the clock of the source
+	Source     string    // "platform" or the device's id
+	Kind       audit.Kind
+	Session    stead.SessionID
+	Actor      *Person // nil when nobody acted, or the person is not known any more
+	Subject    *Person
+	Texts      map[string]string // empty when there were none, or the person's key was destroyed
+	Facts      map[string]string
+	Leaf       string
+}
+
+// Trail reads the lines that the filter selects, newest first.
+func (l *Ledger) Trail(tx store.Tx, f store.TrailFilter) ([]Line, error) {
+	entries, err := tx.Trail(f)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]Line, 0, len(entries))
+	for _, e := range entries {
+		line, err := l.line(tx, e)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: record %d: %w", e.Index, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+func (l *Ledger) line(tx store.Tx, e store.IntakeEntry) (Line, error) {
+	rec, err := audit.Decode(e.Envelope)
+	if err != nil {
+		return Line{}, err
+	}
+	line := Line{Index: e.Index, ReceivedAt: e.ReceivedAt, At: time.UnixMilli(rec.WallMS).UTC(), Source: "platform",
+		Kind: rec.Kind, Session: e.Session, Leaf: hex.EncodeToString(e.Leaf[:]), Facts: map[string]string{}, Texts: map[string]string{}}
+	if rec.Device != l.instance {
+		line.Source = string(rec.Device)
+	}
+	for name, value := range rec.Body {
+		line.Facts[name] = fmt.Sprint(value)
+	}
+	if line.Actor, err = person(tx, e.Actor); err != nil {
+		return Line{}, err
+	}
+	if line.Subject, err = person(tx, e.Subject); err != nil {
+		return Line{}, err
+	}
+	return line, l.openTexts(tx, e, line.Texts)
+}
+
+func (l *Ledger) openTexts(tx store.Tx, e store.IntakeEntry, into map[string]string) error {
+	if len(e.SealedTexts) == 0 {
+		return nil
+	}
+	plain, err := l.keys.OpenFor(tx, e.TextsOf, e.SealedTexts)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // the person was erased; the record stays
+	}
+	if err != nil {
+		return err
+	}
+	var texts []sealedText
+	if err := json.Unmarshal(plain, &texts); err != nil {
+		return err
+	}
+	for _, t := range texts {
+		into[t.Name] = t.Value
+	}
+	return nil
+}
+
+func person(tx store.Tx, p stead.Pseudonym) (*Person, error) {
+	if p.IsZero() {
+		return nil, nil
+	}
+	staff, member, err := tx.PersonOf(p)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case staff != nil:
+		return &Person{ID: string(staff.ID), Name: staff.Name, Email: staff.Email}, nil
+	}
+	return &Person{ID: string(member.ID), Name: member.Name, Email: member.Email}, nil
+}
