@@ -1,0 +1,71 @@
+package httpapi
+
+import (
+	"context"
+
+	"stead/internal/api"
+	"stead/internal/stead"
+
+	"stead/internal/platform/authority"
+	"stead/internal/platform/notify"
+	"stead/internal/platform/store"
+)
+
+func (s *server) Introspect(ctx context.Context, r api.IntrospectRequestObject) (api.IntrospectResponseObject, error) {
+	c, err := s.Authority.Introspect(ctx, r.Body.Token)
+	if err != nil || c == nil {
+		return api.Introspect200JSONResponse{Active: false}, err
+	}
+	exp := c.ExpiresAt.Unix()
+	return api.Introspect200JSONResponse{Active: true, Iss: &c.Issuer, Sub: &c.Subject, Aud: &c.Audience[0], Act: &api.Actor{Sub: c.Actor.Subject},
+		Sid: &c.SessionID, Account: &c.Account, Scope: &c.Scope, Exp: &exp, TokenType: optional("at+jwt")}, nil
+}
+
+func (s *server) ReportActions(ctx context.Context, r api.ReportActionsRequestObject) (api.ReportActionsResponseObject, error) {
+	actions := make([]authority.Action, 0, len(r.Body.Actions))
+	for _, a := range r.Body.Actions {
+		actions = append(actions, authority.Action{ID: a.ID, Session: stead.SessionID(a.SessionID), Method: a.Method, Path: a.Path,
+			Status: a.Status, Words: a.Words, At: a.At})
+	}
+	return api.ReportActions204Response{}, s.Authority.Report(ctx, actions)
+}
+
+func (s *server) ListNotices(ctx context.Context, r api.ListNoticesRequestObject) (api.ListNoticesResponseObject, error) {
+	list, unread, err := notify.Notices(ctx, s.Store, stead.MemberID(r.MemberID))
+	if err != nil {
+		return nil, err
+	}
+	out := api.ListNotices200JSONResponse{Items: make([]api.Notice, 0, len(list)), Unread: unread}
+	for _, n := range list {
+		out.Items = append(out.Items, api.Notice{ID: n.ID, Kind: api.NoticeKind(n.Kind), AgentName: n.AgentName, Reason: optional(n.Reason),
+			Cause: optional(string(n.Cause)), At: n.CreatedAt, Read: !n.ReadAt.IsZero(), SessionID: string(n.Session)})
+	}
+	return out, nil
+}
+
+func (s *server) MarkNoticesRead(ctx context.Context, r api.MarkNoticesReadRequestObject) (api.MarkNoticesReadResponseObject, error) {
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		return tx.MarkNoticesRead(stead.MemberID(r.MemberID), r.Body.UpTo, tx.Now())
+	})
+	return api.MarkNoticesRead204Response{}, err
+}
+
+func (s *server) ListMemberSessions(ctx context.Context, r api.ListMemberSessionsRequestObject) (api.ListMemberSessionsResponseObject, error) {
+	visits, err := notify.Visits(ctx, s.Store, s.Ledger, stead.MemberID(r.MemberID))
+	if err != nil {
+		return nil, err
+	}
+	out := api.ListMemberSessions200JSONResponse{Items: make([]api.Visit, 0, len(visits))}
+	for _, v := range visits {
+		out.Items = append(out.Items, api.Visit{SessionID: string(v.Session), AgentName: v.AgentName, Reason: v.Reason, StartedAt: v.StartedAt,
+			ExpiresAt: v.ExpiresAt, EndedAt: optionalTime(v.EndedAt), Viewed: notNil(v.Viewed), Changed: notNil(v.Changed)})
+	}
+	return out, nil
+}
+
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,144 @@
+// Package platform puts the platform's parts together and serves them: store, keys, ledger, authority and the API.
+package platform
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"stead/internal/stead"
+
+	"stead/internal/platform/authority"
+	"stead/internal/platform/casework"
+	"stead/internal/platform/httpapi"
+	"stead/internal/platform/keys"
+	"stead/internal/platform/ledger"
+	"stead/internal/platform/sqlite"
+	"stead/internal/platform/staff"
+	"stead/internal/platform/store"
+)
+
+// App is a member app as the platform knows it.
+type App struct {
+	ID         string
+	Secret     string // shared with the app; compared by hash
+	Audience   string
+	StartURL   string
+	CookieName string
+}
+
+// Config says how one platform runs.
+type Config struct {
+	DataDir   string
+	PublicURL string // "iss" of the tokens, e.g. https://stead.example.org
+	Issuer    string // the staff's OpenID provider
+	ClientID  string // of Stead's window there
+	Audience  string // of the access tokens it makes for this platform
+	App       App
+	ViewFirst bool
+	Version   string
+	Log       *slog.Logger
+	HTTP      *http.Client // towards the OpenID provider; nil for a client with sane limits
+}
+
+// Platform is an open platform. Close ends its background work and closes the store.
+type Platform struct {
+	Handler http.Handler
+	Office  *staff.Office
+	Keys    *keys.Ring
+	Store   store.Store
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// Open opens the data folder (made if missing, 0700), and starts expiring what is over, sessions whose deadline
+// passed while the platform was down first.
+func Open(ctx context.Context, c Config) (*Platform, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", c.DataDir).Because(err)
+	}
+	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, "platform.db"))
+	if err != nil {
+		return nil, err
+	}
+	p, err := open(ctx, c, st)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return p, nil
+}
+
+func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
+	ring, err := keys.Open(ctx, st, filepath.Join(c.DataDir, "platform.kek"))
+	if err != nil {
+		return nil, err
+	}
+	led, err := ledger.Open(ctx, st, ring)
+	if err != nil {
+		return nil, err
+	}
+	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Log: c.Log,
+		App: authority.App{Audience: c.App.Audience, StartURL: c.App.StartURL, CookieName: c.App.CookieName}})
+	office := &staff.Office{Store: st, Ledger: led}
+	client := c.HTTP
+	if client == nil {
+		client = &http.Client{Timeout: 10 * time.Second}
+	}
+	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office,
+		Desk:   &casework.Desk{Store: st, Ledger: led},
+		Tokens: &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client},
+		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, stop: stop}
+	p.wg.Go(func() { auth.Watch(run) })
+	return p, nil
+}
+
+// check names the first setting that is missing or unsafe.
+func (c Config) check() error {
+	for _, f := range []struct{ name, value string }{
+		{"data", c.DataDir}, {"public_url", c.PublicURL}, {"issuer", c.Issuer}, {"client_id", c.ClientID}, {"audience", c.Audience},
+		{"app.id", c.App.ID}, {"app.secret", c.App.Secret}, {"app.audience", c.App.Audience}, {"app.start_url", c.App.StartURL},
+		{"app.cookie_name", c.App.CookieName},
+	} {
+		if f.value == "" {
+			return stead.Errorf(stead.CodeConfigInvalid, "%s is missing", f.name)
+		}
+	}
+	for _, f := range []struct{ name, value string }{{"public_url", c.PublicURL}, {"issuer", c.Issuer}, {"app.start_url", c.App.StartURL}} {
+		u, err := url.Parse(f.value)
+		if err != nil || u.Host == "" || u.Scheme != "https" && !loopback(u.Hostname()) {
+			return stead.Errorf(stead.CodeConfigInvalid, "%s must be an https address", f.name).Because(err)
+		}
+	}
+	return nil
+}
+
+// loopback reports whether a host name stays on this machine (RFC 6761 6.3 for *.localhost).
+func loopback(host string) bool {
+	if ip := net.ParseIP(host); ip != nil {
+		return ip.IsLoopback()
+	}
+	return host == "localhost" || len(host) > 10 && host[len(host)-10:] == ".localhost"
+}
+
+// Close ends the background work, waits for it, and closes the store.
+func (p *Platform) Close() error {
+	p.stop()
+	p.wg.Wait()
+	return p.Store.Close()
+}
