@@ -1,0 +1,145 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+const (
+	// revokeHead is how long an end waits for the platform before it closes the browser all the same: revoking
+	// first is better, but an agent who pressed End must not look at the member's page any longer.
+	revokeHead  = 400 * time.Millisecond
+	revokeLimit = 5 * time.Second
+	closeLimit  = 20 * time.Second
+)
+
+// End ends the live session for that cause and returns when it is over on this machine. CodeSessionNotFound when
+// there is none.
+func (c *Control) End(ctx context.Context, cause stead.Cause) (State, error) {
+	r := c.current()
+	if r == nil {
+		return c.State(), stead.E(stead.CodeSessionNotFound, nil)
+	}
+	o := stopOrder{cause: cause, done: make(chan struct{})}
+	select {
+	case r.stop <- o:
+	case <-r.done:
+		return c.State(), nil // it ended by itself at this moment
+	case <-ctx.Done():
+		return c.State(), ctx.Err()
+	}
+	select {
+	case <-o.done:
+	case <-r.done:
+	case <-ctx.Done():
+		return c.State(), ctx.Err()
+	}
+	return c.State(), nil
+}
+
+// dismiss ends a session that the platform has ended already, and waits for it.
+func (c *Control) dismiss(r *run, cause stead.Cause) {
+	o := stopOrder{cause: cause, platform: true, done: make(chan struct{})}
+	select {
+	case r.stop <- o:
+	case <-r.done:
+	}
+	<-r.done
+}
+
+// finish revokes, closes, wipes and records: the one way in which a live session ends here. platform says that the
+// platform knows already. It runs in the session's watcher, once.
+func (c *Control) finish(r *run, cause stead.Cause, platform bool) {
+	c.changeOf(r, func(s *State) { s.Phase, s.Cause = PhaseEnding, cause })
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.life), closeLimit)
+	defer cancel()
+	revoked := make(chan stead.Cause, 1)
+	if platform {
+		revoked <- cause
+	} else {
+		c.wg.Go(func() { revoked <- c.revoke(ctx, r, cause) })
+	}
+	wait := time.NewTimer(revokeHead)
+	defer wait.Stop()
+	var final stead.Cause
+	select {
+	case final = <-revoked:
+		revoked = nil
+	case <-wait.C:
+	}
+	wipe, err := r.browser.Close(ctx)
+	clean := err == nil && wipe.Clean
+	if !clean {
+		c.Log.Error("the browser of a session could not be removed whole", "left", wipe.Left, "err", err)
+	}
+	if revoked != nil {
+		final = <-revoked
+	}
+	c.conclude(ctx, r, cause, final, clean)
+}
+
+// revoke asks the platform to end the session and returns the cause it wrote, "" when it could not be reached.
+func (c *Control) revoke(ctx context.Context, r *run, cause stead.Cause) stead.Cause {
+	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
+	defer cancel()
+	s, err := c.Platform.End(ctx, r.id, cause)
+	if err != nil || s.Cause == nil {
+		c.Log.Warn("the end of a session is not confirmed yet", "session", r.id, "err", err)
+		return ""
+	}
+	return stead.Cause(*s.Cause)
+}
+
+// conclude records what was seen of the end and shows it. final is the platform's cause, "" while unconfirmed.
+func (c *Control) conclude(ctx context.Context, r *run, seen, final stead.Cause, clean bool) {
+	err := c.record(ctx, audit.SessionObservedEnd, r.ask.Subject, r.intent, r.id,
+		audit.Body{"cause": string(seen), "confirmed": final != "", "wiped": clean})
+	if err == nil {
+		err = c.forget(r)
+	}
+	if err != nil {
+		c.Log.Error("the end of a session could not be recorded; the next start of Stead will", "err", err)
+	}
+	if c.current() == r {
+		c.setCurrent(nil)
+	}
+	if final == "" {
+		c.confirmLater(r, seen)
+	}
+	c.changeOf(r, func(s *State) {
+		s.Phase, s.Confirmed, s.Wiped, s.LostAt = PhaseEnded, final != "", clean, time.Time{}
+		if final != "" {
+			s.Cause = final
+		}
+	})
+}
+
+// changeOf changes the state while it still shows this session: a newer one may have taken its place.
+func (c *Control) changeOf(r *run, f func(*State)) {
+	if c.State().ID == r.id {
+		c.change(f)
+	}
+}
+
+// confirmLater goes on telling the platform until it answers or the session is over by itself.
+func (c *Control) confirmLater(r *run, cause stead.Cause) {
+	c.wg.Go(func() {
+		ctx, cancel := context.WithDeadline(c.life, r.endsAt.Add(stead.HeartbeatInterval))
+		defer cancel()
+		final, err := backoff.Retry(ctx, func() (stead.Cause, error) {
+			s, err := c.Platform.End(ctx, r.id, cause)
+			if err != nil || s.Cause == nil {
+				return "", err
+			}
+			return stead.Cause(*s.Cause), nil
+		}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(0))
+		if err == nil && final != "" {
+			c.changeOf(r, func(s *State) { s.Confirmed, s.Cause = true, final })
+		}
+	})
+}

@@ -1,0 +1,190 @@
+// Package session is the desktop's heart: it starts a session, watches it, counts it down, ends it, and puts things
+// right after a crash (DESIGN 5, steps 3 to 7). It decides nothing: the platform does. It makes sure that nothing
+// is asked before it is recorded, that nothing half-started stays, and that a session that may no longer live is
+// gone from this machine.
+package session
+
+import (
+	"context"
+	"crypto"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"stead/internal/api"
+	"stead/internal/audit"
+	"stead/internal/stead"
+	"stead/internal/token"
+
+	"stead/internal/desktop/browser"
+	"stead/internal/desktop/outbox"
+)
+
+// Outbox keeps records durably and delivers them.
+type Outbox interface {
+	Append(ctx context.Context, e outbox.Entry) (outbox.Placed, error)
+	WaitDrained(ctx context.Context, seq uint64) error
+}
+
+// Platform is asked for everything that counts.
+type Platform interface {
+	Start(ctx context.Context, key uuid.UUID, req api.StartRequest) (api.Started, error)
+	Redeem(ctx context.Context, id stead.SessionID, req api.RedeemRequest) (api.Opened, error)
+	End(ctx context.Context, id stead.SessionID, cause stead.Cause) (api.Session, error)
+	Keys(ctx context.Context) (token.Public, error)
+}
+
+// Pulse says that a session is watched, and asks for its state.
+type Pulse interface {
+	Heartbeat(ctx context.Context, id stead.SessionID) (api.Pulse, error)
+	Session(ctx context.Context, id stead.SessionID) (api.Session, error)
+}
+
+// Browsers launches a browser that is proved but knows nothing of the session yet, and removes what crashed ones
+// left behind.
+type Browsers interface {
+	Launch(ctx context.Context, id string) (Browser, error)
+	Sweep(ctx context.Context) ([]browser.Swept, error)
+}
+
+// Browser is one launched browser.
+type Browser interface {
+	Open(ctx context.Context, v browser.Visit) error
+	Events() <-chan browser.Event
+	Close(ctx context.Context) (browser.Wipe, error)
+}
+
+// Agent is who acts on this machine.
+type Agent struct {
+	ID        stead.StaffID
+	Pseudonym stead.Pseudonym
+}
+
+// Config is what a Control works with.
+type Config struct {
+	Outbox   Outbox
+	Platform Platform
+	Pulse    Pulse
+	Browsers Browsers
+	Signer   crypto.Signer // the device's key
+	Device   stead.DeviceID
+	Agent    Agent
+	Issuer   string // of the platform's descriptors: its public address
+	Journal  string // file that names the running session, for recovery after a crash
+	Log      *slog.Logger
+	OnChange func(State) // called after each change, never concurrently, never while a lock is held; may be nil
+}
+
+// Ask is what the agent confirmed.
+type Ask struct {
+	Member    api.MemberRow
+	Subject   stead.Pseudonym
+	Reason    stead.Reason
+	Ticket    string
+	Consent   stead.Consent
+	NameMatch bool
+	MailMatch bool
+}
+
+// Phase is where this machine's session is.
+type Phase string
+
+const (
+	PhaseNone     Phase = "none"
+	PhaseStarting Phase = "starting"
+	PhaseLive     Phase = "live"
+	PhaseEnding   Phase = "ending"
+	PhaseEnded    Phase = "ended"
+)
+
+// Step is what a start is waiting for.
+type Step string
+
+const (
+	StepRecord   Step = "record"   // the intent is written and on its way
+	StepBrowser  Step = "browser"  // the browser starts
+	StepPlatform Step = "platform" // the platform decides
+	StepOpen     Step = "open"     // the member app opens
+)
+
+// State is what the window shows. Times are by this machine's clock, corrected for the platform's.
+type State struct {
+	Phase     Phase
+	Step      Step
+	ID        stead.SessionID
+	Member    api.MemberRow
+	Scope     string
+	EndsAt    time.Time
+	LostAt    time.Time // when the platform ends it unless the connection returns; zero while connected
+	Cause     stead.Cause
+	Confirmed bool // the platform confirmed the end
+	Wiped     bool // nothing of the browser is left on this machine
+	Problem   *stead.Error
+}
+
+// Control runs at most one session. It is safe for concurrent use.
+type Control struct {
+	Config
+
+	startMu sync.Mutex // one start or end at a time
+	mu      sync.Mutex
+	state   State
+	run     *run // nil when no session lives
+	tell    sync.Mutex
+
+	life context.Context // ends with Close
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// New returns a control without a session. Recover should be called before the first Start.
+func New(c Config) *Control {
+	ctl := &Control{Config: c, state: State{Phase: PhaseNone}}
+	ctl.life, ctl.stop = context.WithCancel(context.Background())
+	return ctl
+}
+
+// State is the present state.
+func (c *Control) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// change applies f to the state and tells the listener, in order.
+func (c *Control) change(f func(*State)) State {
+	c.tell.Lock()
+	defer c.tell.Unlock()
+	c.mu.Lock()
+	f(&c.state)
+	s := c.state
+	c.mu.Unlock()
+	if c.OnChange != nil {
+		c.OnChange(s)
+	}
+	return s
+}
+
+// Close ends the live session because Stead closes, and waits for everything this control runs. ctx bounds the
+// waiting for the platform; the browser is closed in any case.
+func (c *Control) Close(ctx context.Context) error {
+	_, err := c.End(ctx, stead.CauseSteadClosed)
+	if stead.CodeOf(err) == stead.CodeSessionNotFound {
+		err = nil
+	}
+	c.stop()
+	c.wg.Wait()
+	return err
+}
+
+// record appends a record of this session. What it says is the device's word: an observation.
+func (c *Control) record(ctx context.Context, kind audit.Kind, subject stead.Pseudonym, ref uuid.UUID, id stead.SessionID, facts audit.Body) error {
+	e := outbox.Entry{Kind: kind, Actor: c.Agent.Pseudonym, Subject: &subject, Ref: &ref, Body: facts}
+	if id != "" {
+		e.Session = &id
+	}
+	_, err := c.Outbox.Append(ctx, e)
+	return err
+}

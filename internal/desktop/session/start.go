@@ -1,0 +1,279 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"stead/internal/api"
+	"stead/internal/audit"
+	"stead/internal/stead"
+	"stead/internal/token"
+
+	"stead/internal/desktop/browser"
+	"stead/internal/desktop/outbox"
+)
+
+// The limits of the steps of a start.
+const (
+	drainLimit    = 20 * time.Second
+	platformLimit = 10 * time.Second // per try
+	platformTries = 3
+	openLimit     = 30 * time.Second
+	undoLimit     = 10 * time.Second
+)
+
+// run is one session from its intent to its end.
+type run struct {
+	ask     Ask
+	intent  uuid.UUID // event id of the intent, idempotency key of the start
+	placed  outbox.Placed
+	browser Browser
+	id      stead.SessionID
+	offset  time.Duration // platform's clock minus this machine's
+	endsAt  time.Time     // by this machine's clock
+	stop    chan stopOrder
+	done    chan struct{} // closed when the watcher has left
+}
+
+// Start records the intent, starts the browser, asks the platform, opens the member app, and returns when the agent
+// sees it. Whatever fails, the steps before it are undone and an outcome record says so. A session that already
+// lives on this machine goes on until the platform has agreed to the new one.
+func (c *Control) Start(ctx context.Context, ask Ask) (State, error) {
+	c.startMu.Lock()
+	defer c.startMu.Unlock()
+	previous := c.current()
+	before := c.State()
+	r := &run{ask: ask, intent: stead.NewEventID(), stop: make(chan stopOrder, 1), done: make(chan struct{})}
+	c.change(func(s *State) { *s = State{Phase: PhaseStarting, Step: StepRecord, Member: ask.Member} })
+	err := c.start(ctx, r, previous)
+	if err != nil {
+		if c.current() == previous && previous != nil {
+			c.change(func(s *State) { *s = before }) // the old session still lives
+		} else {
+			c.change(func(s *State) { *s = State{Phase: PhaseNone, Member: ask.Member, Problem: asProblem(err)} })
+		}
+		return c.State(), err
+	}
+	s := c.change(func(s *State) {
+		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt}
+	})
+	c.wg.Go(func() { c.watch(r) })
+	return s, nil
+}
+
+func asProblem(err error) *stead.Error {
+	var e *stead.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return stead.E(stead.CodeOf(err), err)
+}
+
+func (c *Control) current() *run {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.run
+}
+
+func (c *Control) setCurrent(r *run) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.run = r
+}
+
+// start runs the steps; step names the one that failed.
+func (c *Control) start(ctx context.Context, r *run, previous *run) error {
+	if err := c.intend(ctx, r, previous); err != nil {
+		return err
+	}
+	step := StepRecord
+	err := c.prepare(ctx, r, &step)
+	if err == nil {
+		err = c.agree(ctx, r, previous, &step)
+	}
+	if err == nil {
+		// The last thing before the session counts as running here: if even this cannot be recorded, it must not.
+		err = c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, audit.Body{"result": "opened"})
+	}
+	if err == nil {
+		c.setCurrent(r)
+		return nil
+	}
+	c.undo(ctx, r, step, err, previous)
+	return err
+}
+
+// intend writes the journal and the intent: after it, a crash at any point can be told.
+func (c *Control) intend(ctx context.Context, r *run, previous *run) error {
+	if err := c.journal(r, previous); err != nil {
+		return stead.E(stead.CodeOutboxWrite, err)
+	}
+	a := r.ask
+	placed, err := c.Outbox.Append(ctx, outbox.Entry{Kind: audit.SessionIntent, EventID: r.intent, Actor: c.Agent.Pseudonym, Subject: &a.Subject,
+		Texts: nonEmpty("reason", a.Reason.Text, "member_name", a.Member.Name, "member_email", a.Member.Email),
+		Body: audit.Body{"account": a.Member.Account, "category": string(a.Reason.Category), "ticket": a.Ticket,
+			"consent": string(a.Consent.How), "name_matches": a.NameMatch, "email_matches": a.MailMatch}})
+	if err != nil {
+		return errors.Join(err, c.clearJournal(previous))
+	}
+	r.placed = placed
+	return nil
+}
+
+func nonEmpty(pairs ...string) []audit.Text {
+	var out []audit.Text
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out = append(out, audit.NewText(pairs[i], pairs[i+1]))
+		}
+	}
+	return out
+}
+
+// prepare waits for the intent to arrive while the browser starts.
+func (c *Control) prepare(ctx context.Context, r *run, step *Step) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		dctx, cancel := context.WithTimeout(gctx, drainLimit)
+		defer cancel()
+		err := c.Outbox.WaitDrained(dctx, r.placed.Seq)
+		if err == nil {
+			c.change(func(s *State) { s.Step = StepBrowser })
+		}
+		return err
+	})
+	var launched Browser
+	g.Go(func() error {
+		b, err := c.Browsers.Launch(gctx, r.intent.String())
+		if err == nil {
+			launched = b
+		}
+		return err
+	})
+	err := g.Wait()
+	r.browser = launched // kept even when the drain failed, so that undo closes it
+	if err == nil {
+		*step = StepPlatform
+		c.change(func(s *State) { s.Step = StepPlatform })
+	} else if launched == nil {
+		*step = StepBrowser
+	}
+	return err
+}
+
+// agree asks the platform, checks its answer against what was asked, redeems the handoff and opens the member app.
+func (c *Control) agree(ctx context.Context, r *run, previous *run, step *Step) error {
+	started, err := c.ask(ctx, r)
+	if err != nil {
+		return err
+	}
+	r.id = stead.SessionID(started.Session.ID)
+	r.offset = time.Until(started.ServerTime)
+	r.endsAt = started.Session.ExpiresAt.Add(-r.offset)
+	if err := c.journal(r, previous); err != nil {
+		return stead.E(stead.CodeOutboxWrite, err)
+	}
+	if previous != nil { // the platform has ended it in the same transaction
+		c.dismiss(previous, stead.CauseSuperseded)
+	}
+	if err := c.checkDescriptor(ctx, r, started); err != nil {
+		return err
+	}
+	*step = StepOpen
+	c.change(func(s *State) { s.Step, s.ID, s.Scope, s.EndsAt = StepOpen, r.id, started.Session.Scope, r.endsAt })
+	return c.open(ctx, r, started)
+}
+
+// ask sends the start, again if the answer was lost: the key makes that harmless.
+func (c *Control) ask(ctx context.Context, r *run) (api.Started, error) {
+	a := r.ask
+	claim := audit.StartClaim{Device: c.Device, Epoch: r.placed.Epoch, Seq: r.placed.Seq, Leaf: r.placed.Leaf,
+		Member: stead.MemberID(a.Member.ID), RequestKey: r.intent.String()}
+	signature, err := claim.Sign(c.Signer)
+	if err != nil {
+		return api.Started{}, err
+	}
+	req := api.StartRequest{MemberID: a.Member.ID, Account: a.Member.Account, Reason: api.Reason{Category: string(a.Reason.Category), Text: a.Reason.Text},
+		Consent: api.Consent{Attested: a.Consent.Attested, How: string(a.Consent.How), At: &a.Consent.At}, Signature: signature,
+		Record: api.RecordRef{DeviceID: string(c.Device), Epoch: r.placed.Epoch.String(), Seq: int64(r.placed.Seq), Leaf: r.placed.Leaf[:]}} //nolint:gosec // a count of records
+	if a.Ticket != "" {
+		req.Ticket = &a.Ticket
+	}
+	for try := 1; ; try++ {
+		tctx, cancel := context.WithTimeout(ctx, platformLimit)
+		started, err := c.Platform.Start(tctx, r.intent, req)
+		cancel()
+		if stead.CodeOf(err) != stead.CodeUnreachable || try == platformTries || ctx.Err() != nil {
+			return started, err
+		}
+		time.Sleep(time.Duration(try) * 300 * time.Millisecond)
+	}
+}
+
+func (c *Control) checkDescriptor(ctx context.Context, r *run, started api.Started) error {
+	keys, err := c.Platform.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	d, err := token.VerifyDescriptor(started.Descriptor, keys, c.Issuer, time.Now().Add(r.offset))
+	if err != nil {
+		return stead.E(stead.CodeDescriptorMismatch, err)
+	}
+	if d.Subject != r.ask.Member.ID || d.Account != r.ask.Member.Account || d.Actor.Subject != string(c.Agent.ID) ||
+		d.Device != string(c.Device) || d.SessionID != string(r.id) || d.ExpiresAt.After(started.ServerTime.Add(stead.SessionTTL+time.Second)) {
+		return stead.E(stead.CodeDescriptorMismatch, nil)
+	}
+	return nil
+}
+
+func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	claim := audit.HandoffClaim{Device: c.Device, Session: r.id, Code: audit.Secret(started.Handoff)}
+	signature, err := claim.Sign(c.Signer)
+	if err != nil {
+		return err
+	}
+	opened, err := c.Platform.Redeem(ctx, r.id, api.RedeemRequest{Code: started.Handoff, Signature: signature})
+	if err != nil {
+		return err
+	}
+	k := opened.Cookie
+	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,
+		Cookie: browser.Cookie{Name: k.Name, Value: browser.Secret(k.Value), URL: opened.StartURL, HTTPOnly: k.HTTPOnly, Secure: k.Secure, SameSite: string(k.SameSite)},
+		Banner: browser.Banner{Name: r.ask.Member.Name, Email: r.ask.Member.Email, Ends: r.endsAt}})
+}
+
+// undo takes back what a failed start has done: the session first, then the browser, then the outcome is recorded.
+// It works on although ctx may be over: half a session must not stay because somebody was impatient.
+func (c *Control) undo(ctx context.Context, r *run, step Step, cause error, previous *run) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	confirmed := true
+	if r.id != "" {
+		_, err := c.Platform.End(ctx, r.id, stead.CauseNotOpened)
+		confirmed = err == nil
+		if !confirmed {
+			c.confirmLater(r, stead.CauseNotOpened)
+		}
+	}
+	facts := audit.Body{"result": "failed", "step": string(step), "code": string(stead.CodeOf(cause)), "confirmed": confirmed}
+	if r.browser != nil {
+		wipe, err := r.browser.Close(ctx)
+		facts["wiped"] = wipe.Clean && err == nil
+	}
+	if err := c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, facts); err != nil {
+		c.Log.Error("the outcome of a failed start could not be recorded", "err", err)
+		return // the journal stays: the next start of Stead records it
+	}
+	if c.current() != previous {
+		previous = nil
+	}
+	if err := c.clearJournal(previous); err != nil {
+		c.Log.Error("the journal could not be cleared", "err", err)
+	}
+}
