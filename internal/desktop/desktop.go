@@ -40,7 +40,8 @@ type Config struct {
 	OpenBrowser   func(url string) error // for the sign-in; nil for the agent's own browser
 	HTTP          *http.Client           // nil for one with sane limits
 	Log           *slog.Logger
-	OnLive        func(session.State) // see session.Config.OnChange; may be nil
+	OnLive        func(session.State)    // see session.Config.OnChange; may be nil
+	OnBrowser     func(*browser.Browser) // told of each browser that a session launched; may be nil
 }
 
 // Stage is how far this desktop is from work.

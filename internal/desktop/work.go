@@ -44,7 +44,7 @@ func (d *Desk) begin(ctx context.Context, me api.Me, id stead.DeviceID) (Stage, 
 	var run context.Context
 	run, w.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.wg.Go(func() { ob.Run(run, d.Client) })
-	w.session = session.New(session.Config{Outbox: ob, Platform: d.Client, Pulse: d.Client, Browsers: browsers{d.root}, Signer: d.signer, Device: id,
+	w.session = session.New(session.Config{Outbox: ob, Platform: d.Client, Pulse: d.Client, Browsers: browsers{d.root, d.cfg.OnBrowser}, Signer: d.signer, Device: id,
 		Agent: session.Agent{ID: stead.StaffID(me.ID), Pseudonym: pseudonym}, Issuer: d.cfg.PlatformURL,
 		Journal: filepath.Join(d.cfg.DataDir, "journal.json"), Log: d.cfg.Log, OnChange: d.cfg.OnLive})
 	if _, err := w.session.Recover(ctx); err != nil {
@@ -57,12 +57,18 @@ func (d *Desk) begin(ctx context.Context, me api.Me, id stead.DeviceID) (Stage, 
 }
 
 // browsers narrows what Launch returns to what a session needs.
-type browsers struct{ root *browser.Root }
+type browsers struct {
+	root *browser.Root
+	told func(*browser.Browser)
+}
 
 func (b browsers) Launch(ctx context.Context, id string) (session.Browser, error) {
 	launched, err := b.root.Launch(ctx, id)
 	if err != nil {
 		return nil, err // not a nil *browser.Browser inside an interface
+	}
+	if b.told != nil {
+		b.told(launched)
 	}
 	return launched, nil
 }

@@ -131,7 +131,7 @@ func (g *gate) authenticate(r *http.Request, op *openapi3.Operation) (context.Co
 	}
 	c := caller{identity: id}
 	c.staff, err = g.server.Office.Who(ctx, id)
-	if op.OperationID == "claimSetup" && stead.CodeOf(err) == stead.CodeNotStaff {
+	if strings.EqualFold(op.OperationID, "claimSetup") && stead.CodeOf(err) == stead.CodeNotStaff {
 		err = nil // whoever claims the first superadmin is not staff yet
 	}
 	return context.WithValue(ctx, callerKey{}, c), err
