@@ -1,0 +1,196 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+// written is a group ready to be committed.
+type written struct {
+	values [][]byte
+	placed []Placed
+	head   audit.Head
+	sig    []byte
+	wall   int64
+}
+
+// acknowledgement is a watermark on its way to the committer.
+type acknowledgement struct {
+	epoch    audit.Epoch
+	seq      uint64
+	answered chan error
+}
+
+// committer is the one goroutine that writes. It ends with the outbox's life; whoever handed it something by then is
+// answered.
+func (o *Outbox) committer() {
+	defer o.owned.Done()
+	ioFailed := false // the commit before this one failed on the device
+	for {
+		var err error
+		select {
+		case first := <-o.appends:
+			err = o.commit(o.gather(first))
+		case a := <-o.acks:
+			err = o.forget(a)
+		case <-o.life.Done():
+			return
+		}
+		if err == nil {
+			ioFailed = false
+			continue
+		}
+		o.reload(err, ioFailed)
+		ioFailed = errors.Is(err, syscall.EIO)
+	}
+}
+
+// commit writes a group durably and answers its callers. The error it returns is that of the file: after it, nothing
+// that is remembered about the file is certain.
+func (o *Outbox) commit(group []*request) error {
+	f, err := o.usable()
+	if err != nil {
+		answerAll(group, err)
+		return nil
+	}
+	w, err := o.place(f, group)
+	if err != nil { // nothing was written
+		answerAll(group, stead.E(stead.CodeOutboxWrite, err))
+		return nil
+	}
+	if err := f.write(w); err != nil {
+		answerAll(group, stead.E(stead.CodeOutboxWrite, err))
+		return err
+	}
+	o.mu.Lock()
+	f.wrote(w)
+	o.mu.Unlock()
+	for i, r := range group {
+		r.answered <- answer{placed: w.placed[i]}
+	}
+	nudge(o.wake)
+	return nil
+}
+
+func answerAll(group []*request, err error) {
+	for _, r := range group {
+		r.answered <- answer{err: err}
+	}
+}
+
+// usable returns the open file. Where it could not be reopened after a failure, it tries again: what was missing then
+// (a file handle, the folder) may be back.
+func (o *Outbox) usable() (*file, error) {
+	o.mu.RLock()
+	f, err := o.current()
+	retry := o.broken == nil && o.file == nil
+	o.mu.RUnlock()
+	if !retry {
+		return f, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.reopen()
+}
+
+// reload closes the file after a failed commit, opens and verifies it again, and takes head and watermark from it: a
+// flush that reported an error may have written what it reported. Two failures of the device in a row, or a file
+// that no longer verifies, break the outbox for good.
+func (o *Outbox) reload(cause error, ioFailed bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.file == nil {
+		return
+	}
+	o.file.giveUp(cause)
+	o.file = nil
+	if ioFailed && errors.Is(cause, syscall.EIO) {
+		o.broken = damaged("the device failed twice: %w", cause)
+		return
+	}
+	_, _ = o.reopen() // the next call sees the error
+}
+
+// reopen opens the file again. The caller holds mu.
+func (o *Outbox) reopen() (*file, error) {
+	f, err := openExisting(context.Background(), o.path, o.cfg)
+	switch {
+	case err == nil:
+		o.file = f
+		return f, nil
+	case stead.CodeOf(err) == stead.CodeOutboxDamaged:
+		o.broken = err
+		return nil, err
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ENOENT):
+		o.broken = damaged("after a failed commit: %w", err)
+		return nil, o.broken
+	}
+	return nil, stead.E(stead.CodeOutboxWrite, err)
+}
+
+// Acknowledge says that the platform holds every record of the epoch up to seq. Only then, and in the same commit as
+// the new watermark, the records are deleted. An older watermark than the present one changes nothing.
+//
+// CodeChainFork means that the platform claims records this outbox does not have: another epoch, or a sequence beyond
+// its head.
+func (o *Outbox) Acknowledge(ctx context.Context, epoch audit.Epoch, seq uint64) error {
+	a := &acknowledgement{epoch: epoch, seq: seq, answered: make(chan error, 1)}
+	select {
+	case o.acks <- a:
+	case <-o.life.Done():
+		return stead.E(stead.CodeOutboxWrite, errClosed)
+	case <-ctx.Done():
+		return stead.E(stead.CodeOutboxWrite, ctx.Err())
+	}
+	select {
+	case err := <-a.answered:
+		return err
+	case <-ctx.Done():
+		return stead.E(stead.CodeOutboxWrite, ctx.Err())
+	}
+}
+
+// forgetAtOnce is how many records one transaction deletes.
+const forgetAtOnce = 1000
+
+// forget moves the watermark and deletes what lies below it, and answers. Like commit, it returns the file's error.
+func (o *Outbox) forget(a *acknowledgement) error {
+	f, err := o.usable()
+	switch {
+	case err != nil:
+	case a.epoch != f.head.Epoch:
+		err = stead.Errorf(stead.CodeChainFork, "the platform acknowledged epoch %s", a.epoch)
+	case a.seq > f.head.Seq:
+		err = stead.Errorf(stead.CodeChainFork, "the platform holds record %d, this machine ends at %d", a.seq, f.head.Seq)
+	}
+	if err != nil {
+		a.answered <- err
+		return nil
+	}
+	for f.acked.Seq < a.seq {
+		mark, oldest, err := f.delete(min(a.seq, f.acked.Seq+forgetAtOnce))
+		if err != nil {
+			a.answered <- stead.E(stead.CodeOutboxWrite, err)
+			return err
+		}
+		o.mu.Lock()
+		f.acked, f.oldest = mark, oldest
+		close(o.advanced)
+		o.advanced = make(chan struct{})
+		o.mu.Unlock()
+	}
+	a.answered <- nil
+	return nil
+}
+
+// nudge puts a token into a channel of capacity one, unless there is one already.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

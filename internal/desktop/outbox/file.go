@@ -1,0 +1,219 @@
+package outbox
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	bolt "go.etcd.io/bbolt"
+
+	"stead/internal/audit"
+)
+
+// The buckets and the keys of the first. What lies where:
+//
+//	meta     format        "stead-outbox/1 " and a checksum of it
+//	         device        the device id
+//	         generation    8 bytes: counts the data keys this device's outbox has had
+//	         data_key      the key of pending, sealed by Config.Sealer for this generation
+//	         head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
+//	         acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
+//	         epoch         16 bytes
+//	pending  8 bytes sequence → nonce and AES-256-GCM of the CBOR array [envelope, texts], bound to its place
+//
+// Numbers are big-endian.
+var (
+	metaBucket    = []byte("meta")
+	pendingBucket = []byte("pending")
+)
+
+// file is an open and verified outbox file. Its fields change only after a commit, by the committer, under mu.
+type file struct {
+	db         *bolt.DB
+	handle     *os.File
+	generation uint64
+	aead       cipher.AEAD
+	head       audit.Head
+	sig        []byte
+	acked      mark
+	oldest     int64 // wall clock of the first pending record, Unix milliseconds
+}
+
+// mark is a place in the chain.
+type mark struct {
+	Seq  uint64
+	Leaf [32]byte
+}
+
+// stored is what lies sealed under one sequence.
+type stored struct {
+	_        struct{} `cbor:",toarray"`
+	Envelope []byte
+	Texts    []audit.Text
+}
+
+// errPanicked means that bbolt panicked, on a damaged page or a failing device. Its locks may be held for good, so
+// the handle must be abandoned, not closed.
+var errPanicked = errors.New("reading the file failed")
+
+// guard runs f and turns panics into errors, those of a fault in mapped memory included: a mapped file that was cut
+// short would otherwise end the process.
+func guard(f func() error) (err error) {
+	before := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(before)
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanicked, r)
+		}
+	}()
+	return f()
+}
+
+// openBolt opens the database and keeps the handle, because bbolt returns none when it panics. Someone else's lock is
+// waited for two seconds.
+func openBolt(path string, readOnly bool) (db *bolt.DB, handle *os.File, err error) {
+	opts := &bolt.Options{Timeout: 2 * time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
+		ReadOnly: readOnly, NoStatistics: true,
+		OpenFile: func(name string, flag int, perm fs.FileMode) (*os.File, error) {
+			// Whoever wants a new file creates it as create does; here a missing one is an error.
+			f, err := os.OpenFile(name, flag&^os.O_CREATE, perm)
+			handle = f
+			return f, err
+		}}
+	if runtime.GOOS != "windows" { // where the file itself would grow to this size
+		opts.InitialMmapSize = 64 << 20
+	}
+	err = guard(func() (err error) { db, err = bolt.Open(path, 0o600, opts); return err })
+	if err != nil && handle != nil {
+		_ = handle.Close() // already closed, unless bbolt panicked
+	}
+	return db, handle, err
+}
+
+func (f *file) close() error { return f.db.Close() }
+
+// giveUp closes the file after an error. After a panic bbolt may be stuck, so the file and its lock are given back
+// without it; the mapping stays.
+func (f *file) giveUp(err error) {
+	if errors.Is(err, errPanicked) {
+		_ = f.handle.Close()
+		return
+	}
+	_ = f.close() // the error that led here says more than one of closing
+}
+
+// aad binds a sealed record to its place, so that none can be moved.
+func (f *file) aad(seq uint64) []byte {
+	b := binary.BigEndian.AppendUint64(nil, f.generation)
+	b = append(b, f.head.Epoch[:]...)
+	return binary.BigEndian.AppendUint64(b, seq)
+}
+
+func (f *file) seal(seq uint64, s stored) ([]byte, error) {
+	plain, err := cbor.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	return f.aead.Seal(nil, nil, plain, f.aad(seq)), nil //nolint:gosec // G407: this AEAD draws the nonce itself
+}
+
+func (f *file) unseal(seq uint64, value []byte) (stored, error) {
+	var s stored
+	plain, err := f.aead.Open(nil, nil, value, f.aad(seq))
+	if err == nil {
+		err = cbor.Unmarshal(plain, &s)
+	}
+	if err != nil {
+		return s, damaged("record %d: %w", seq, err)
+	}
+	return s, nil
+}
+
+// write commits a group in one transaction. After an error the group may be there or not.
+func (f *file) write(w written) error {
+	return guard(func() error {
+		return f.db.Update(func(tx *bolt.Tx) error {
+			b := tx.Bucket(pendingBucket)
+			b.FillPercent = 1 // keys only ever come at the end
+			seq := w.head.Seq - uint64(len(w.values))
+			for _, v := range w.values {
+				seq++
+				if err := b.Put(seqKey(seq), v); err != nil {
+					return err
+				}
+			}
+			return tx.Bucket(metaBucket).Put([]byte("head"), encodeHead(w.head, w.sig))
+		})
+	})
+}
+
+// wrote takes over what write committed.
+func (f *file) wrote(w written) {
+	if f.head.Seq == f.acked.Seq {
+		f.oldest = w.wall
+	}
+	f.head, f.sig = w.head, w.sig
+}
+
+// delete moves the watermark up to seq and deletes what lies below, in one transaction. It returns the new watermark
+// and the wall clock of the record that is then the oldest.
+func (f *file) delete(seq uint64) (m mark, oldest int64, err error) {
+	err = guard(func() error {
+		return f.db.Update(func(tx *bolt.Tx) error {
+			b := tx.Bucket(pendingBucket)
+			s, err := f.unseal(seq, b.Get(seqKey(seq)))
+			if err != nil {
+				return err
+			}
+			m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
+			for i := f.acked.Seq + 1; i <= seq; i++ {
+				if err := b.Delete(seqKey(i)); err != nil {
+					return err
+				}
+			}
+			if seq < f.head.Seq {
+				if oldest, err = f.wallOf(seq+1, b); err != nil {
+					return err
+				}
+			}
+			return tx.Bucket(metaBucket).Put([]byte("acknowledged"), encodeMark(m))
+		})
+	})
+	return m, oldest, err
+}
+
+func (f *file) wallOf(seq uint64, b *bolt.Bucket) (int64, error) {
+	s, err := f.unseal(seq, b.Get(seqKey(seq)))
+	if err != nil {
+		return 0, err
+	}
+	r, err := audit.Decode(s.Envelope)
+	if err != nil {
+		return 0, damaged("record %d: %w", seq, err)
+	}
+	return r.WallMS, nil
+}
+
+func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+func encodeMark(m mark) []byte { return append(seqKey(m.Seq), m.Leaf[:]...) }
+
+func encodeHead(h audit.Head, sig []byte) []byte {
+	return append(encodeMark(mark{h.Seq, h.Leaf}), sig...)
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}

@@ -1,0 +1,171 @@
+// Package outbox keeps the records of this machine until the platform has them: appended durably, chained and signed,
+// sealed at rest, sent in order, forgotten only when the platform acknowledged them.
+//
+// It is one bbolt file with one writer. The committer goroutine alone knows the next sequence; it groups whatever
+// waits, seals, signs one head and commits once, and only then answers. After any failed commit it trusts nothing it
+// remembers and reads the file again, because a failed flush may have written the record all the same.
+package outbox
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+// Sealer encrypts with a key that this package never sees. Open fails on anything that Seal did not return with the
+// same aad.
+type Sealer interface {
+	Seal(plain, aad []byte) []byte
+	Open(sealed, aad []byte) ([]byte, error)
+}
+
+// Config is what an outbox needs to write records.
+type Config struct {
+	Device stead.DeviceID
+	Signer crypto.Signer // the device key, Ed25519
+	KeyID  [8]byte       // audit.KeyID of that key
+	Sealer Sealer        // wraps the file's data key
+	Now    func() time.Time
+	BootID [16]byte // names this opening in records; drawn when zero
+}
+
+// Outbox is an open outbox. All methods are safe for concurrent use. One process at a time can have a file open.
+type Outbox struct {
+	cfg   Config
+	path  string
+	began time.Time // for monotonic time
+
+	life    context.Context // ends when Close begins
+	end     context.CancelFunc
+	owned   sync.WaitGroup // the committer and every Run
+	appends chan *request
+	acks    chan *acknowledgement
+	wake    chan struct{} // a record was committed
+	kick    chan struct{} // somebody wants a drain now
+
+	draining chan struct{} // holds one token; who has it may drain
+
+	mu       sync.RWMutex
+	file     *file         // nil while it could not be reopened after a failed commit
+	broken   error         // why the outbox refuses everything, for good
+	advanced chan struct{} // closed and replaced whenever records were acknowledged
+	offset   *int64        // the platform's clock minus ours, milliseconds
+	last     stead.Code    // of the last drain
+	nextTry  time.Time
+	closed   bool
+}
+
+var errClosed = errors.New("the outbox is closed")
+
+// Open opens the outbox at path and creates it when there is none. Before it returns, every pending record has been
+// decrypted and found in its place in the chain, and the file's structure was checked; that takes about 10 µs a
+// record.
+//
+// Errors: CodeAlreadyRunning when another process has it open, CodeDataReadOnly when the folder or file cannot be
+// written, CodeDataNewer for a newer format, CodeOutboxDamaged when anything is not as it was written or not of this
+// device and key. A file that is refused is left as it is.
+func Open(ctx context.Context, path string, cfg Config) (*Outbox, error) {
+	key, ok := cfg.Signer.Public().(ed25519.PublicKey)
+	if !ok || audit.KeyID(key) != cfg.KeyID {
+		return nil, errors.New("outbox: the key id is not that of an Ed25519 signer")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.BootID == [16]byte{} {
+		rand.Read(cfg.BootID[:]) // never fails since Go 1.24
+	}
+	f, err := openFile(ctx, path, cfg)
+	if err != nil {
+		return nil, err
+	}
+	o := &Outbox{cfg: cfg, path: path, began: time.Now(), file: f,
+		appends: make(chan *request), acks: make(chan *acknowledgement),
+		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		draining: make(chan struct{}, 1), advanced: make(chan struct{})}
+	o.draining <- struct{}{}
+	o.life, o.end = context.WithCancel(context.Background())
+	o.owned.Add(1)
+	go o.committer()
+	return o, nil
+}
+
+// Close ends every Run, waits for the commit that is under way and closes the file. What was appended stays; calls
+// after it fail.
+func (o *Outbox) Close() error {
+	o.mu.Lock()
+	o.closed = true // from here on no Run begins
+	o.mu.Unlock()
+	o.end()
+	o.owned.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := o.file
+	o.file = nil
+	if f == nil {
+		return nil
+	}
+	return f.close()
+}
+
+// State is what a window shows of an outbox.
+type State struct {
+	Pending      uint64    // records the platform has not acknowledged
+	Oldest       time.Time // when the oldest of them was written; zero when there is none
+	Head         uint64    // sequence of the last record, 0 for none
+	Acknowledged uint64    // sequence of the last one the platform acknowledged
+	LastError    stead.Code
+	NextTry      time.Time // when Run tries again after an error; zero when it is not waiting for that
+	Broken       stead.Code
+}
+
+// State returns the present state. LastError is the code of the last drain, empty when it succeeded; Broken is the
+// reason why nothing can be appended any more, empty as a rule.
+func (o *Outbox) State() State {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	s := State{LastError: o.last, NextTry: o.nextTry, Broken: stead.CodeOf(o.broken)}
+	if f := o.file; f != nil {
+		s.Head, s.Acknowledged = f.head.Seq, f.acked.Seq
+		s.Pending = s.Head - s.Acknowledged
+		if s.Pending > 0 {
+			s.Oldest = time.UnixMilli(f.oldest)
+		}
+	}
+	return s
+}
+
+// ObserveServerTime tells the outbox what the platform's clock says now. Records written from here on carry the
+// difference to this machine's clock, as evidence for who reads them.
+func (o *Outbox) ObserveServerTime(t time.Time) {
+	ms := t.Sub(o.cfg.Now()).Milliseconds()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.offset = &ms
+}
+
+// current returns the open file, or why there is none. The caller holds mu.
+func (o *Outbox) current() (*file, error) {
+	switch {
+	case o.broken != nil:
+		return nil, o.broken
+	case o.file == nil && o.closed:
+		return nil, stead.E(stead.CodeOutboxWrite, errClosed)
+	case o.file == nil:
+		return nil, stead.E(stead.CodeOutboxWrite, errors.New("the file is not open"))
+	}
+	return o.file, nil
+}
+
+// damaged wraps what is wrong with a file.
+func damaged(format string, args ...any) error {
+	return stead.E(stead.CodeOutboxDamaged, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,189 @@
+package outbox
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"strconv"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+// formatVersion is what this program writes and reads.
+const formatVersion = 1
+
+const formatName = "stead-outbox/"
+
+// formatLine carries a checksum, so that a damaged "1" does not read as a newer version.
+func formatLine(version uint64) []byte {
+	line := formatName + strconv.FormatUint(version, 10)
+	return fmt.Appendf(nil, "%s %08x", line, crc32.ChecksumIEEE([]byte(line)))
+}
+
+// openExisting opens the outbox at path, checks all of it and returns it ready for appending. It writes nothing.
+//
+// bbolt rebuilds its list of free pages while it opens a file for writing, in a goroutine that a damaged page takes
+// down together with the process. So the file is opened for reading first, which touches no page but the two metas,
+// and every page is checked by our own reader; bbolt sees the file for writing only when it is sound.
+func openExisting(ctx context.Context, path string, cfg Config) (*file, error) {
+	if err := checkStructure(path); err != nil {
+		return nil, openError(path, err)
+	}
+	db, handle, err := openBolt(path, false)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	f := &file{db: db, handle: handle}
+	err = guard(func() error { return db.View(func(tx *bolt.Tx) error { return f.load(ctx, tx, cfg) }) })
+	if err != nil {
+		f.giveUp(err)
+		return nil, openError(path, err)
+	}
+	return f, nil
+}
+
+// checkStructure checks the pages of the file under a shared lock.
+func checkStructure(path string) error {
+	if info, err := os.Stat(path); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() || info.Size() == 0 { // bbolt would initialise an empty one
+		return damaged("a %s of %d bytes", info.Mode().Type(), info.Size())
+	}
+	db, handle, err := openBolt(path, true)
+	if err != nil {
+		return err
+	}
+	info, err := handle.Stat()
+	if err == nil {
+		err = checkPages(handle, info.Size())
+	}
+	if closing := guard(db.Close); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// load reads the meta bucket, walks every pending record and compares what it finds with the signed head. Whatever
+// changed in the file shows in one of the seals, in the chain, in the signature, or in bbolt's own check.
+func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
+	meta, pending := tx.Bucket(metaBucket), tx.Bucket(pendingBucket)
+	if meta == nil || pending == nil {
+		return damaged("a bucket is missing")
+	}
+	if err := f.loadMeta(meta, cfg); err != nil {
+		return err
+	}
+	head, err := f.walk(ctx, pending)
+	if err != nil {
+		return err
+	}
+	if head != f.head {
+		return damaged("the records end at %d, the signed head is %d", head.Seq, f.head.Seq)
+	}
+	key, _ := cfg.Signer.Public().(ed25519.PublicKey) // Open has looked; without a key no signature is valid
+	if err := audit.VerifyHead(key, f.head, f.sig); err != nil {
+		return damaged("head %d: %w", f.head.Seq, err)
+	}
+	var first error
+	for err := range tx.Check() { // to the end, or its goroutine stays
+		if first == nil {
+			first = damaged("%w", err)
+		}
+	}
+	return first
+}
+
+func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
+	if err := checkFormat(string(meta.Get([]byte("format")))); err != nil {
+		return err
+	}
+	device := stead.DeviceID(meta.Get([]byte("device")))
+	epoch, generation := meta.Get([]byte("epoch")), meta.Get([]byte("generation"))
+	head, acked := meta.Get([]byte("head")), meta.Get([]byte("acknowledged"))
+	if device != cfg.Device {
+		return damaged("it is of device %q", device)
+	}
+	if len(epoch) != 16 || len(generation) != 8 || len(head) != 8+32+ed25519.SignatureSize || len(acked) != 8+32 {
+		return damaged("a value of the meta bucket has another length")
+	}
+	f.generation = binary.BigEndian.Uint64(generation)
+	f.acked = decodeMark(acked)
+	m := decodeMark(head)
+	f.head = audit.Head{Device: device, Epoch: audit.Epoch(epoch), Seq: m.Seq, Leaf: m.Leaf}
+	f.sig = append([]byte(nil), head[40:]...)
+	key, err := cfg.Sealer.Open(append([]byte(nil), meta.Get([]byte("data_key"))...), keyAAD(f.generation))
+	if err != nil {
+		return damaged("the keyring's key does not open it: %w", err)
+	}
+	if f.aead, err = newAEAD(key); err != nil {
+		return damaged("data key: %w", err)
+	}
+	return nil
+}
+
+// walk reads every pending record from the watermark on and returns the head they lead to.
+func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, error) {
+	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.acked.Seq, Leaf: f.acked.Leaf}
+	c := pending.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if head.Seq%1024 == 0 && ctx.Err() != nil {
+			return head, ctx.Err()
+		}
+		if len(k) != 8 || binary.BigEndian.Uint64(k) != head.Seq+1 {
+			return head, damaged("record %d: the next one found is %x", head.Seq+1, k)
+		}
+		_, rec, next, err := f.follow(head, v)
+		if err != nil {
+			return head, err
+		}
+		if head.Seq == f.acked.Seq {
+			f.oldest = rec.WallMS
+		}
+		head = next
+	}
+	return head, nil
+}
+
+// follow opens the sealed record after head and checks that it belongs there and that its texts belong to it.
+func (f *file) follow(head audit.Head, value []byte) (stored, audit.Record, audit.Head, error) {
+	s, err := f.unseal(head.Seq+1, value)
+	if err != nil {
+		return s, audit.Record{}, head, err
+	}
+	next, rec, err := audit.Extend(head, s.Envelope)
+	if err == nil {
+		err = rec.Check(s.Texts)
+	}
+	if err != nil {
+		return s, rec, head, damaged("record %d: %w", head.Seq+1, err)
+	}
+	return s, rec, next, nil
+}
+
+// checkFormat tells a newer version from a damaged one.
+func checkFormat(line string) error {
+	number, ok := strings.CutPrefix(line, formatName)
+	if !ok {
+		return damaged("the format line is %q", line)
+	}
+	number, _, _ = strings.Cut(number, " ")
+	version, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || line != string(formatLine(version)) || version < formatVersion {
+		return damaged("the format line is %q", line)
+	}
+	if version > formatVersion {
+		return stead.Errorf(stead.CodeDataNewer, "outbox format %d", version)
+	}
+	return nil
+}
+
+func decodeMark(b []byte) mark {
+	return mark{Seq: binary.BigEndian.Uint64(b), Leaf: [32]byte(b[8:40])}
+}
