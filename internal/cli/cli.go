@@ -1,0 +1,118 @@
+// Package cli is the command line: one subcommand a job. It parses, hands over, and turns errors into a sentence
+// and an exit code.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/alecthomas/kong"
+
+	"stead/internal/desktop"
+	"stead/internal/stead"
+)
+
+// Desk is what a window needs to know about the demo's platform.
+type Desk struct {
+	PlatformURL   string
+	DataDir       string
+	CacheDir      string
+	Keyring       string
+	EnrolmentCode func(ctx context.Context) (string, error)
+}
+
+// Window opens the window and returns when it is closed.
+type Window func(ctx context.Context, d Desk) error
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitMachine = 2 // this machine or its configuration cannot do it
+	exitUsage   = 64
+)
+
+// commands is the command line as kong reads it.
+type commands struct {
+	Demo     demoCommand `cmd:"" help:"Embedded platform and member app on this machine, and the window."`
+	Platform struct {
+		Serve serveCommand `cmd:"" help:"Serve the platform."`
+	} `cmd:"" help:"The platform."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// env is what every command gets.
+type env struct {
+	ctx    context.Context
+	out    io.Writer
+	errOut io.Writer
+	window Window
+}
+
+// Run runs one command and returns the exit code.
+func Run(ctx context.Context, args []string, out, errOut io.Writer, w Window) int {
+	var c commands
+	code := -1
+	parser, err := kong.New(&c, kong.Name("stead"), kong.Writers(out, errOut),
+		kong.Description("See a platform as one member sees it, with a proof. Without arguments: the window."),
+		kong.Exit(func(n int) { code = n }), kong.UsageOnError())
+	if err != nil {
+		return Report(errOut, err)
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // help was printed
+		return code
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(errOut, "stead: %s. Try: stead --help\n", err)
+		return exitUsage
+	}
+	return Report(errOut, parsed.Run(&env{ctx: ctx, out: out, errOut: errOut, window: w}))
+}
+
+// Report prints what a person must know about an error, and returns its exit code.
+func Report(errOut io.Writer, err error) int {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return exitOK
+	}
+	var e *stead.Error
+	if errors.As(err, &e) {
+		_, _ = fmt.Fprintf(errOut, "stead: %s %s\n", e.Sentence(), e.Code.Hint())
+		return ExitCode(e.Code)
+	}
+	_, _ = fmt.Fprintf(errOut, "stead: %v\n", err)
+	return exitFailed
+}
+
+// machineCodes are the codes that say that this machine or its configuration is the problem.
+var machineCodes = map[stead.Code]bool{
+	stead.CodeKeyringMissing: true, stead.CodeKeyringSilent: true, stead.CodeBrowserMissing: true, stead.CodeBrowserUnsupported: true,
+	stead.CodeBrowserAsRoot: true, stead.CodeBrowserSilent: true, stead.CodeBrowserPolicy: true, stead.CodePortTaken: true,
+	stead.CodeDataReadOnly: true, stead.CodeDataNewer: true, stead.CodeAlreadyRunning: true, stead.CodeNoWindow: true, stead.CodeConfigInvalid: true,
+}
+
+// ExitCode is the exit code of a command that failed with that code: 2 when this machine or its configuration has to
+// change first, else 1.
+func ExitCode(c stead.Code) int {
+	if machineCodes[c] {
+		return exitMachine
+	}
+	return exitFailed
+}
+
+type versionCommand struct {
+	JSON bool `help:"As JSON." name:"json"`
+}
+
+// Run prints the version.
+func (v *versionCommand) Run(e *env) error {
+	if v.JSON {
+		return json.NewEncoder(e.out).Encode(map[string]string{"version": desktop.Version, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+	}
+	_, err := fmt.Fprintf(e.out, "stead %s (%s %s/%s)\n", desktop.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}

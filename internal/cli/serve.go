@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"stead/internal/desktop"
+	"stead/internal/stead"
+
+	"stead/internal/platform"
+)
+
+// serveCommand serves the platform.
+type serveCommand struct {
+	Config string `help:"Configuration file (JSON)." required:"" type:"path"`
+	Data   string `help:"Data folder; overrides the file." type:"path"`
+	Listen string `help:"Address to listen on; overrides the file."`
+}
+
+// serveConfig is the configuration file. Unknown keys are refused: a misspelt rule must not be silently off.
+type serveConfig struct {
+	Listen    string `json:"listen"`
+	Data      string `json:"data"`
+	PublicURL string `json:"public_url"`
+	TLSCert   string `json:"tls_cert"`
+	TLSKey    string `json:"tls_key"`
+	Issuer    string `json:"issuer"`
+	ClientID  string `json:"client_id"`
+	Audience  string `json:"audience"`
+	App       struct {
+		ID         string `json:"id"`
+		SecretFile string `json:"secret_file"`
+		Audience   string `json:"audience"`
+		StartURL   string `json:"start_url"`
+		CookieName string `json:"cookie_name"`
+	} `json:"app"`
+}
+
+// Run serves until it is told to stop. The first run prints the code for the first superadmin.
+func (c *serveCommand) Run(e *env) error {
+	f, err := readServeConfig(c)
+	if err != nil {
+		return err
+	}
+	secret, err := os.ReadFile(f.App.SecretFile)
+	if err != nil {
+		return stead.Errorf(stead.CodeConfigInvalid, "app.secret_file %q", f.App.SecretFile).Because(err)
+	}
+	log := slog.New(slog.NewJSONHandler(e.errOut, nil))
+	slog.SetDefault(log)
+	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
+		ViewFirst: true, Version: desktop.Version, Log: log,
+		App: platform.App{ID: f.App.ID, Secret: strings.TrimSpace(string(secret)), Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
+	if err != nil {
+		return err
+	}
+	err = serve(e, f, p)
+	return errors.Join(err, p.Close())
+}
+
+func readServeConfig(c *serveCommand) (serveConfig, error) {
+	var f serveConfig
+	raw, err := os.ReadFile(c.Config)
+	if err != nil {
+		return f, stead.Errorf(stead.CodeConfigInvalid, "%s cannot be read", c.Config).Because(err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&f); err != nil {
+		return f, stead.Errorf(stead.CodeConfigInvalid, "%s, line %d: %v", c.Config, line(raw, dec.InputOffset()), err)
+	}
+	if c.Data != "" {
+		f.Data = c.Data
+	}
+	if c.Listen != "" {
+		f.Listen = c.Listen
+	}
+	host, _, err := net.SplitHostPort(f.Listen)
+	if err != nil {
+		return f, stead.Errorf(stead.CodeConfigInvalid, "listen %q is not host:port", f.Listen)
+	}
+	if ip := net.ParseIP(host); f.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return f, stead.Errorf(stead.CodeConfigInvalid, "listen %q leaves this machine: set tls_cert and tls_key, or listen on loopback behind a proxy", f.Listen)
+	}
+	return f, nil
+}
+
+func line(raw []byte, offset int64) int {
+	return 1 + bytes.Count(raw[:min(int(offset), len(raw))], []byte("\n"))
+}
+
+func serve(e *env, f serveConfig, p *platform.Platform) error {
+	l, err := net.Listen("tcp", f.Listen)
+	if err != nil {
+		return stead.Errorf(stead.CodePortTaken, "%s", f.Listen).Because(err)
+	}
+	code, err := p.Office.SetupCode(e.ctx)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	_, _ = fmt.Fprintf(e.out, "Serving %s on %s\n", f.PublicURL, l.Addr())
+	if code != "" {
+		_, _ = fmt.Fprintf(e.out, "There is no staff yet. Sign in with Stead and enter this single-use code to become the first superadmin:\n\n    %s\n\n", code)
+	}
+	s := &http.Server{Handler: p.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}
+	stop := context.AfterFunc(e.ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), 10*time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx)
+	})
+	defer stop()
+	if f.TLSCert != "" {
+		err = s.ServeTLS(l, f.TLSCert, f.TLSKey)
+	} else {
+		err = s.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,275 @@
+//go:build linux
+
+package browser
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestS0_04_S1_04_BannerIsOnEveryPageAndPopUp(t *testing.T) {
+	app := newMemberApp(t)
+	b, ctx := open(t, app, "/")
+	wantBanner(ctx, t, b.Hand())
+	for n, link := range []string{"#opener", "#noopener"} {
+		if err := b.Hand().Click(ctx, link); err != nil {
+			t.Fatal(err)
+		}
+		popup, err := b.NextPage(ctx, n+1)
+		if err != nil {
+			t.Fatal(link, err)
+		}
+		if err := popup.WaitText(ctx, "page"); err != nil {
+			t.Fatal(link, err)
+		}
+		wantBanner(ctx, t, popup)
+	}
+	// A pop-up without an address, which its opener then writes and later sends to an address.
+	if err := b.Hand().Evaluate(ctx, "window.w = open(''); w.document.write('<p>Written page'); w.document.close()", nil); err != nil {
+		t.Fatal(err)
+	}
+	written, err := b.NextPage(ctx, 3)
+	if err == nil {
+		err = written.WaitText(ctx, "Written page")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBanner(ctx, t, written)
+	if err := b.Hand().Evaluate(ctx, "w.location = '/second'", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := written.WaitText(ctx, "Second page"); err != nil {
+		t.Fatal(err)
+	}
+	wantBanner(ctx, t, written)
+	// One that leaves its first, empty document and keeps the window object.
+	if err := b.Hand().Evaluate(ctx, "window.w = open(''); w.kept = true; w.location = '/second'", nil); err != nil {
+		t.Fatal(err)
+	}
+	reused, err := b.NextPage(ctx, 4)
+	if err == nil {
+		err = reused.WaitText(ctx, "Second page")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBanner(ctx, t, reused)
+	for _, path := range []string{"/strict", "/frames", "/hostile", "/dialog"} {
+		if err := b.Hand().Visit(ctx, app.address+path); err != nil {
+			t.Fatal(path, err)
+		}
+		wantBanner(ctx, t, b.Hand())
+	}
+}
+
+func TestBannerIsNotInFrames(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/frames")
+	var inFrame, onTop int
+	err := b.Hand().Evaluate(ctx, `new Promise((done) => setTimeout(() =>
+		done(document.querySelector('iframe').contentDocument.querySelectorAll('[popover]').length), 500))`, &inFrame)
+	if err != nil || inFrame != 0 {
+		t.Errorf("%d banners in the frame, %v", inFrame, err)
+	}
+	if err := b.Hand().Evaluate(ctx, "document.querySelectorAll('[popover]').length", &onTop); err != nil || onTop != 1 {
+		t.Errorf("%d banners on top, %v", onTop, err)
+	}
+}
+
+func TestPageCannotReachIntoTheBanner(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/")
+	var seen struct {
+		Root             any
+		Binding, Control string
+		Text             string
+	}
+	err := b.Hand().Evaluate(ctx, `({
+		root: document.querySelector('[popover]').shadowRoot,
+		binding: typeof globalThis.steadEnd, control: typeof globalThis.stead,
+		text: document.querySelector('[popover]').textContent,
+	})`, &seen)
+	if err != nil || seen.Root != nil || seen.Binding != "undefined" || seen.Control != "undefined" || seen.Text != "" {
+		t.Errorf("the page sees %+v, %v", seen, err)
+	}
+	// A click made by a script is nobody's wish.
+	if err := b.Hand().Evaluate(ctx, `(() => {
+		const host = document.querySelector('[popover]')
+		host.focus() // which leads to the button
+		host.click()
+		host.dispatchEvent(new MouseEvent('click', {detail: 1, clientX: innerWidth - 60, clientY: 20, bubbles: true}))
+	})()`, nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case ev := <-b.Events():
+		t.Errorf("a script caused %+v", ev)
+	case <-time.After(500 * time.Millisecond):
+	}
+}
+
+func TestBannerComesBackAtOnce(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/")
+	for name, attack := range map[string]string{
+		"removed":        `document.querySelector('[popover]').remove()`,
+		"hidden":         `document.querySelector('[popover]').hidePopover()`,
+		"no attribute":   `document.querySelector('[popover]').removeAttribute('popover')`,
+		"styled":         `document.querySelector('[popover]').style.cssText = 'display:none!important;opacity:0!important'`,
+		"inert":          `document.querySelector('[popover]').inert = true`,
+		"whole page new": `document.documentElement.innerHTML = '<body>new</body>'`,
+		"root replaced":  `document.replaceChild(document.createElement('html'), document.documentElement)`,
+		"written over":   `document.open(); document.write('<p>over'); document.close()`,
+		"page invisible": `document.documentElement.style.setProperty('display', 'none', 'important')`,
+	} {
+		if err := b.Hand().Evaluate(ctx, attack+"; new Promise((done) => setTimeout(done, 600))", nil); err != nil {
+			t.Fatal(name, err)
+		}
+		p, err := b.Hand().page()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shown bool
+		if err := b.evaluate(ctx, p, world, "stead.shown()", &shown); err != nil || !shown {
+			t.Errorf("%s: shown %v, %v", name, shown, err)
+		}
+	}
+	// Without a tick in between: the observer alone.
+	var back bool
+	if err := b.Hand().Evaluate(ctx, `document.querySelector('[popover]').remove();
+		Promise.resolve().then(() => Promise.resolve()).then(() => document.querySelector('[popover]')?.matches(':popover-open') ?? false)`, &back); err != nil || !back {
+		t.Errorf("right after the removal: back %v, %v", back, err)
+	}
+}
+
+func TestAPageThatFightsTheBannerDoesNotHang(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/")
+	if err := b.Hand().Evaluate(ctx, `new MutationObserver(() => document.querySelector('[popover]')?.remove())
+		.observe(document.documentElement, {childList: true}); document.querySelector('[popover]').remove()`, nil); err != nil {
+		t.Fatal(err)
+	}
+	var alive string
+	if err := b.Hand().Evaluate(ctx, "new Promise((done) => setTimeout(() => done('alive'), 700))", &alive); err != nil || alive != "alive" {
+		t.Fatalf("the page says %q, %v", alive, err)
+	}
+}
+
+func TestBannerPushesThePageDown(t *testing.T) {
+	app := newMemberApp(t)
+	b, ctx := open(t, app, "/")
+	var at struct{ Banner, Content float64 }
+	measure := func(selector string) {
+		t.Helper()
+		if err := b.Hand().Evaluate(ctx, `new Promise((done) => setTimeout(() => done({
+			banner: document.querySelector('[popover]').getBoundingClientRect().bottom,
+			content: document.querySelector('`+selector+`').getBoundingClientRect().top}), 600))`, &at); err != nil {
+			t.Fatal(err)
+		}
+		if at.Banner < 40 || at.Content < at.Banner {
+			t.Errorf("%s: banner ends at %v, content begins at %v", selector, at.Banner, at.Content)
+		}
+	}
+	measure("#top")
+	if err := b.Hand().Visit(ctx, app.address+"/fixed"); err != nil {
+		t.Fatal(err)
+	}
+	measure("#pinned")
+}
+
+func TestS2_08_EndClickIsTold(t *testing.T) {
+	app := newMemberApp(t)
+	for _, path := range []string{"/", "/strict", "/hostile", "/dialog"} {
+		t.Run(path, func(t *testing.T) {
+			b, ctx := open(t, app, path)
+			if err := b.Hand().Evaluate(ctx, "new Promise((done) => setTimeout(done, 600))", nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Hand().ClickEnd(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if ev := nextEvent(t, b, time.Second); ev != (Event{Kind: EndClicked}) {
+				t.Fatalf("got %+v", ev)
+			}
+		})
+	}
+}
+
+func TestEndIsReachedByKeyboard(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/")
+	for _, key := range []string{"Tab", "Enter"} {
+		if err := b.Hand().Press(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ev := nextEvent(t, b, time.Second); ev != (Event{Kind: EndClicked}) {
+		t.Fatalf("got %+v", ev)
+	}
+}
+
+func TestCountdownEndsInWords(t *testing.T) {
+	app := newMemberApp(t)
+	b := launch(t, newRoot(t))
+	v := app.visit("/")
+	v.Banner.Ends = time.Now().Add(3 * time.Second)
+	v.Banner.Text = BannerText{Left: "noch {time}", Ended: "Sitzung beendet"}
+	if err := b.Open(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	p, err := b.Hand().page()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	err = b.evaluate(t.Context(), p, world, `new Promise((done) => { const seen = new Set()
+		setInterval(() => { seen.add(stead.text().match(/noch \d\d:\d\d|Sitzung beendet/)?.[0]); if (seen.has('Sitzung beendet')) done([...seen]) }, 100) })`, &texts)
+	if err != nil || len(texts) < 3 || !strings.HasPrefix(texts[0], "noch 00:") {
+		t.Errorf("the banner said %q, %v", texts, err)
+	}
+}
+
+func TestBannerReadsAsARegionToAScreenReader(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/")
+	p, err := b.Hand().page()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree struct {
+		Nodes []struct {
+			Role, Name struct{ Value any }
+		}
+	}
+	if err := b.client.Call(ctx, p.session, "Accessibility.getFullAXTree", nil, &tree); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, n := range tree.Nodes {
+		role, _ := n.Role.Value.(string)
+		name, _ := n.Name.Value.(string)
+		found[role+" "+name] = true
+	}
+	for _, want := range []string{"region Support session", "button End session"} {
+		if !found[want] {
+			t.Errorf("no %q in the tree", want)
+		}
+	}
+}
+
+// However often End is pressed, nothing blocks and the end of the browser is still told.
+func TestEndPressedOftenLeavesRoomForClosed(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/")
+	p, err := b.Hand().page()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.evaluate(ctx, p, world, "(() => { for (let i = 0; i < 100; i++) steadEnd('end') })()", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Hand().CloseWindow(ctx); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Second)
+	for {
+		if ev := nextEvent(t, b, time.Until(deadline)); ev.Kind == Closed {
+			return
+		}
+	}
+}

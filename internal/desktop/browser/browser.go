@@ -1,0 +1,284 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"stead/internal/desktop/browser/cdp"
+)
+
+// EventKind says what happened in a session's browser.
+type EventKind string
+
+// What Events tells.
+const (
+	EndClicked EventKind = "end_clicked" // a person pressed End in the banner
+	Closed     EventKind = "closed"      // the session's last page is gone; nothing follows
+)
+
+// Cause says how a browser came to be closed.
+type Cause string
+
+// The causes of Closed.
+const (
+	WindowClosed Cause = "window_closed" // the last page was closed
+	BrowserGone  Cause = "browser_gone"  // the program ended or was killed with pages open
+)
+
+// Event is one thing that happened in the session's browser without Stead having asked for it.
+type Event struct {
+	Kind  EventKind
+	Cause Cause // of Closed
+}
+
+// Browser is one session's browser, from its launch until Close. It is safe for concurrent use.
+type Browser struct {
+	claim  *claim
+	proc   *process
+	client *cdp.Client
+
+	mu        sync.Mutex
+	changed   chan struct{}  // closed and replaced whenever something below changes
+	contextID string         // our in-memory context; "" before it is made
+	settled   bool           // windows of other contexts are closed from here on
+	pages     []*page        // living pages of all contexts, oldest first
+	dress     *dress         // what each page of ours wears; nil before Open
+	answers   map[string]int // HTTP status of main documents by loader, while Open asks for it
+	refused   bool           // the browser said that a policy forbids control
+	lastWords string         // its newest line on stderr before it was proved
+	proved    bool
+
+	events chan Event
+	life   context.Context // over when Close begins
+	stop   context.CancelFunc
+	work   sync.WaitGroup
+
+	closeOnce sync.Once
+	wiped     Wipe
+	wipeErr   error
+}
+
+type page struct {
+	target, session, context string
+}
+
+func newBrowser(c *claim) *Browser {
+	b := &Browser{
+		claim:   c,
+		changed: make(chan struct{}),
+		answers: make(map[string]int),
+		events:  make(chan Event, 16),
+	}
+	b.life, b.stop = context.WithCancel(context.Background())
+	return b
+}
+
+// PID is the browser's main process.
+func (b *Browser) PID() int { return b.proc.pid }
+
+// Events tells what happens in the browser. It is closed by Close, which itself causes no event. Closed comes at
+// most once, within a second of the last page's end.
+func (b *Browser) Events() <-chan Event { return b.events }
+
+// until waits until ready, which is called with mu held, reports true. It fails when ctx is over or the pipe closed.
+func (b *Browser) until(ctx context.Context, ready func() bool) error {
+	for {
+		b.mu.Lock()
+		ok, changed := ready(), b.changed
+		b.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.client.Done():
+			return b.client.Err()
+		}
+	}
+}
+
+// touch wakes whoever waits in until. mu is held.
+func (b *Browser) touch() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// ours lists the living pages of the session's context, oldest first. mu is held.
+func (b *Browser) ours() []*page {
+	var list []*page
+	for _, p := range b.pages {
+		if b.contextID != "" && p.context == b.contextID {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// onEvent runs on the client's event goroutine. It sends and never waits for an answer: a pop-up that was opened
+// without an opener answers nothing before it is resumed, so waiting there would hang it for ever.
+func (b *Browser) onEvent(ev cdp.Event) {
+	var p struct {
+		SessionID  string `json:"sessionId"`
+		TargetID   string `json:"targetId"`
+		TargetInfo struct {
+			TargetID  string `json:"targetId"`
+			Type      string `json:"type"`
+			ContextID string `json:"browserContextId"`
+		} `json:"targetInfo"`
+		Name      string `json:"name"`
+		RequestID string `json:"requestId"`
+		LoaderID  string `json:"loaderId"`
+		Type      string `json:"type"`
+		Response  struct {
+			Status int `json:"status"`
+		} `json:"response"`
+	}
+	switch ev.Method {
+	case "Target.attachedToTarget", "Target.targetDestroyed", "Target.detachedFromTarget",
+		"Runtime.bindingCalled", "Network.responseReceived":
+		if json.Unmarshal(ev.Params, &p) != nil {
+			return
+		}
+	default:
+		return
+	}
+	switch ev.Method {
+	case "Target.attachedToTarget":
+		if p.TargetInfo.Type == "page" {
+			b.attached(&page{target: p.TargetInfo.TargetID, session: p.SessionID, context: p.TargetInfo.ContextID})
+		}
+	case "Target.targetDestroyed", "Target.detachedFromTarget":
+		b.left(p.TargetID, p.SessionID)
+	case "Runtime.bindingCalled":
+		if p.Name == binding && b.isOurs(ev.SessionID) {
+			b.emit(Event{Kind: EndClicked})
+		}
+	case "Network.responseReceived":
+		if p.Type == "Document" && p.RequestID == p.LoaderID {
+			b.mu.Lock()
+			b.answers[p.LoaderID] = p.Response.Status
+			b.touch()
+			b.mu.Unlock()
+		}
+	}
+}
+
+// attached takes in a new page, which is paused unless it was there before us.
+func (b *Browser) attached(p *page) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.settled && p.context != b.contextID { // e.g. Ctrl+N, which opens the on-disk context
+		b.client.Send("", "Target.closeTarget", target(p))
+		return
+	}
+	b.pages = append(b.pages, p)
+	b.client.Send(p.session, "Page.enable", nil)
+	if b.dress != nil && p.context == b.contextID {
+		b.dress.put(b.client, p)
+	}
+	b.client.Send(p.session, "Runtime.runIfWaitingForDebugger", nil)
+	b.touch()
+}
+
+func (b *Browser) left(targetID, sessionID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, p := range b.pages {
+		if p.target == targetID || sessionID != "" && p.session == sessionID {
+			b.pages = append(b.pages[:i:i], b.pages[i+1:]...)
+			b.touch()
+			return
+		}
+	}
+}
+
+func (b *Browser) isOurs(sessionID string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.ours() {
+		if p.session == sessionID {
+			return true
+		}
+	}
+	return false
+}
+
+// emit never blocks and always keeps a place for Closed: a person who presses End twenty times says it once.
+func (b *Browser) emit(ev Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.life.Err() != nil {
+		return
+	}
+	if ev.Kind == Closed || len(b.events) < cap(b.events)-1 {
+		b.events <- ev
+	}
+}
+
+const (
+	settleTime = 500 * time.Millisecond // a page may close just before the next one opens
+	askTime    = 300 * time.Millisecond // for the question whether one did
+)
+
+// watch tells once that the session's pages are gone, and ends with that or with Close.
+func (b *Browser) watch() {
+	none := func() bool { return len(b.ours()) == 0 }
+	for {
+		err := b.until(b.life, none)
+		if err == nil {
+			err = b.stayedEmpty(b.life)
+		}
+		switch {
+		case b.life.Err() != nil:
+			return
+		case err == nil:
+			b.emit(Event{Kind: Closed, Cause: WindowClosed})
+			return
+		case b.client.Err() == nil: // another page has come
+			continue
+		}
+		<-b.client.Drained() // what the browser said of its pages before it went
+		b.mu.Lock()
+		ev := Event{Kind: Closed, Cause: BrowserGone}
+		if none() {
+			ev.Cause = WindowClosed
+		}
+		b.mu.Unlock()
+		b.emit(ev)
+		return
+	}
+}
+
+// stayedEmpty returns nil when no page has come within the settling time and the browser knows of none.
+func (b *Browser) stayedEmpty(ctx context.Context) error {
+	wait, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := b.until(wait, func() bool { return len(b.ours()) > 0 }); err == nil {
+		return context.Canceled // a page
+	} else if wait.Err() == nil {
+		return err // the pipe closed
+	}
+	ask, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	var known struct {
+		TargetInfos []struct {
+			Type      string `json:"type"`
+			ContextID string `json:"browserContextId"`
+		} `json:"targetInfos"`
+	}
+	if err := b.client.Call(ask, "", "Target.getTargets", nil, &known); err != nil && ask.Err() == nil {
+		return err
+	}
+	for _, t := range known.TargetInfos {
+		if t.Type == "page" && t.ContextID == b.contextID {
+			return context.Canceled
+		}
+	}
+	return nil
+}
+
+func target(p *page) map[string]any { return map[string]any{"targetId": p.target} }

@@ -1,0 +1,7 @@
+// Package browser runs one impersonated session in a browser that shares nothing with the agent's own.
+//
+// It finds a Chromium-family browser, starts it on a fresh folder with a pipe as its only control, proves that it
+// obeys, opens one in-memory context with the session's cookie and banner, tells when the window is gone, and
+// leaves no file behind. The pipe is also the dead man's switch: when this process ends, for whichever reason, the
+// browser quits by itself. Only Linux is supported so far; elsewhere Launch refuses.
+package browser

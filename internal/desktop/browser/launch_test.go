@@ -1,0 +1,110 @@
+//go:build linux
+
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stead/internal/stead"
+)
+
+// A script in place of the browser shows what a machine's policies and accidents do. %s is what it does.
+func TestLaunchGivesUpAndUndoes(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Fatal("run this test as an ordinary user: Launch refuses root before anything else (build/test.sh does)")
+	}
+	const obeys = `for id in 1 2 3; do sleep 0.3; printf '{"id":'$id',"result":{}}\0' >&4; done
+printf '{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInfo":{"targetId":"T","type":"page"}}}\0' >&4
+`
+	for name, tc := range map[string]struct {
+		script string
+		code   stead.Code
+		cause  string
+		limit  time.Duration
+	}{
+		"policy forbids the pipe": {
+			"echo 'DevTools remote debugging is disallowed by the system admin.' >&2; exec sleep 60",
+			stead.CodeBrowserPolicy, "disallowed", 2 * time.Second,
+		},
+		"ends at once":     {"echo 'no display' >&2; exit 1", stead.CodeBrowserSilent, "no display", 2 * time.Second},
+		"talks nonsense":   {`sleep 0.3; printf 'hello\0' >&4; exec sleep 60`, stead.CodeBrowserSilent, "protocol", 2 * time.Second},
+		"ignores requests": {"trap '' TERM; exec sleep 60", stead.CodeBrowserSilent, "deadline", 12 * time.Second},
+		"attaches nothing": {
+			`for id in 1 2 3; do sleep 0.3; printf '{"id":'$id',"result":{}}\0' >&4; done; exec sleep 60`,
+			stead.CodeBrowserSilent, "first page", 12 * time.Second,
+		},
+		"uses another folder": {obeys + "exec sleep 60", stead.CodeBrowserSilent, "session's folder", 12 * time.Second},
+		"folder of another": {
+			obeys + `ln -s host-1 profile/SingletonLock; exec sleep 60`,
+			stead.CodeBrowserSilent, `its lock names "host-1"`, 8 * time.Second,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, lookPath := path(t, map[string]string{"chromium": "#!/bin/sh\n" + tc.script + "\n"})
+			r := newRoot(t)
+			found, err := Find(lookPath)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+			defer cancel()
+			begin := time.Now()
+			b, err := r.launch(ctx, "s1", found[0])
+			if b != nil || stead.CodeOf(err) != tc.code || !strings.Contains(fmt.Sprint(err), tc.cause) {
+				t.Errorf("got %v, %v", b, err)
+			}
+			if took := time.Since(begin); took > tc.limit {
+				t.Errorf("took %v", took)
+			}
+			if left := sessionFolders(t, r); len(left) > 0 {
+				t.Errorf("left %v", left)
+			}
+			if stray := naming(r.dir); len(stray) > 0 {
+				t.Errorf("processes left: %v (of %s)", stray, dir)
+			}
+		})
+	}
+}
+
+func TestLaunchTriesTheNextBrowserAfterAPolicy(t *testing.T) {
+	needBrowser(t)
+	dir, _ := path(t, map[string]string{
+		"google-chrome": "#!/bin/sh\necho 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60\n",
+	})
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	b := launch(t, newRoot(t))
+	if strings.HasPrefix(b.claim.rec.Exe, dir) || b.claim.rec.Exe == "" {
+		t.Errorf("runs %s", b.claim.rec.Exe)
+	}
+}
+
+func TestLaunchRefusesAnIdThatIsNoFolderName(t *testing.T) {
+	r := newRoot(t)
+	for _, id := range []string{"", ".", "..", "../x", "a/b", ".lock", strings.Repeat("x", 65)} {
+		if c, err := r.claim(t.Context(), id, time.Now()); err == nil {
+			t.Errorf("%q was taken: %s", id, c.dir)
+		}
+	}
+}
+
+func TestLaunchRefusesTheSameSessionTwice(t *testing.T) {
+	r := newRoot(t)
+	c, err := r.claim(t.Context(), "s1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.release()
+	if _, err := r.claim(t.Context(), "s1", time.Now()); err == nil {
+		t.Error("taken twice")
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, recordName)); err != nil {
+		t.Error("the refused claim removed the first one's record: ", err)
+	}
+}

@@ -1,0 +1,186 @@
+//go:build linux
+
+package browser
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"stead/internal/stead"
+)
+
+func TestOpenRootIsPrivateAndAbsolute(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("sessions", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRoot("sessions")
+	if err != nil || !filepath.IsAbs(r.dir) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if info, err := os.Stat(r.dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenRoot("file/sessions"); stead.CodeOf(err) != stead.CodeDataReadOnly {
+		t.Errorf("below a file: %v", err)
+	}
+}
+
+func TestSweepLeavesALivingSessionAlone(t *testing.T) {
+	r := newRoot(t)
+	living, err := r.claim(t.Context(), "living", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, err := r.claim(t.Context(), "dead", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.release()                                                           // as the end of its process does
+	if err := os.MkdirAll(filepath.Join(r.dir, "half"), 0o700); err != nil { // its lock was removed, then the power went
+		t.Fatal(err)
+	}
+	other, err := OpenRoot(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swept, err := other.Sweep(t.Context())
+	if err != nil || len(swept) != 2 || swept[0].ID != "dead" || swept[1].ID != "half" || !swept[0].Wipe.Clean {
+		t.Fatalf("swept %+v, %v", swept, err)
+	}
+	if _, err := os.Stat(filepath.Join(living.dir, recordName)); err != nil {
+		t.Error(err)
+	}
+	living.release()
+	if swept, err = other.Sweep(t.Context()); err != nil || len(swept) != 1 || swept[0].ID != "living" {
+		t.Errorf("swept %+v, %v", swept, err)
+	}
+}
+
+func TestSweepKillsOnlyTheVeryProcess(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*record)
+		killed bool
+	}{
+		"as recorded":           {func(*record) {}, true},
+		"another start":         {func(r *record) { r.Start += "0" }, false},
+		"no start":              {func(r *record) { r.Start = "" }, false},
+		"another program":       {func(r *record) { r.Exe = "/usr/bin/true" }, false},
+		"unproved, not naming":  {func(r *record) { r.Exe = "" }, false},
+		"no process, 0 is ours": {func(r *record) { r.PID = 0 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRoot(t)
+			cmd := exec.Command("sleep", "60")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() { _ = cmd.Wait(); close(ended) }()
+			defer func() { _ = cmd.Process.Kill(); <-ended }()
+			c, err := r.claim(t.Context(), "s1", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.rec.PID = cmd.Process.Pid
+			c.rec.Start, c.rec.Exe, _ = identify(c.rec.PID)
+			tc.change(&c.rec)
+			if err := c.write(); err != nil {
+				t.Fatal(err)
+			}
+			c.release()
+			swept, err := r.Sweep(t.Context())
+			if err != nil || len(swept) != 1 || swept[0].Killed != tc.killed || !swept[0].Wipe.Clean {
+				t.Fatalf("swept %+v, %v", swept, err)
+			}
+			select {
+			case <-ended:
+				if !tc.killed {
+					t.Error("a stranger was killed")
+				}
+			case <-time.After(300 * time.Millisecond):
+				if tc.killed {
+					t.Error("still alive")
+				}
+			}
+		})
+	}
+}
+
+func TestSweepWithADamagedRecord(t *testing.T) {
+	r := newRoot(t)
+	c, err := r.claim(t.Context(), "s1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.dir, recordName), []byte(`{"pid": 1, "socket": "/etc"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.release()
+	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 1 || swept[0].Killed || !swept[0].Wipe.Clean {
+		t.Fatalf("swept %+v, %v", swept, err)
+	}
+}
+
+// A record's word about a folder elsewhere counts only if a browser can have made it.
+func TestSweepRemovesNoForeignFolder(t *testing.T) {
+	for name, removed := range map[string]bool{"org.chromium.Chromium.AbC123": true, "com.google.Chrome.AbC123": true, "precious": false, "org.chromium.Chromium": false} {
+		outside := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(outside, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		r := newRoot(t)
+		c, err := r.claim(t.Context(), "s1", time.Now())
+		if err == nil {
+			c.rec.Socket = outside
+			err = c.write()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.release()
+		if swept, err := r.Sweep(t.Context()); err != nil || !swept[0].Wipe.Clean {
+			t.Fatalf("swept %+v, %v", swept, err)
+		}
+		if _, err := os.Stat(outside); os.IsNotExist(err) != removed {
+			t.Errorf("%s: removed is not %v", name, removed)
+		}
+	}
+}
+
+func TestAWipeThatLeavesFilesSaysSo(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Fatal("run this test as an ordinary user: root removes everything (build/test.sh does)")
+	}
+	t.Parallel() // it waits for removeLimit
+	r := newRoot(t)
+	c, err := r.claim(t.Context(), "s1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck := filepath.Join(c.dir, "stuck")
+	if err := os.MkdirAll(filepath.Join(stuck, "file"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(stuck, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	w, err := c.wipe(t.Context())
+	if w.Clean || len(w.Left) == 0 || stead.CodeOf(err) != stead.CodeBrowserLeft {
+		t.Errorf("%+v, %v", w, err)
+	}
+	if err := os.Chmod(stuck, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 1 || !swept[0].Wipe.Clean {
+		t.Errorf("the next start swept %+v, %v", swept, err)
+	}
+}

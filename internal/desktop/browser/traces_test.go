@@ -1,0 +1,164 @@
+//go:build linux
+
+package browser
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"stead/internal/stead"
+)
+
+// traces lists every place that this user can read and that holds the credential: arguments and environments of all
+// processes, and all files below the places.
+func traces(t *testing.T, secret Secret, places ...string) []string {
+	t.Helper()
+	utf8 := []byte(string(secret))
+	var wide []byte // Chromium's session storage is UTF-16
+	for _, u := range utf16.Encode([]rune(string(secret))) {
+		wide = append(wide, byte(u), byte(u>>8))
+	}
+	var found []string
+	look := func(name string) {
+		data, err := os.ReadFile(name)
+		if err == nil && (bytes.Contains(data, utf8) || bytes.Contains(data, wide)) {
+			found = append(found, name)
+		}
+	}
+	for _, pid := range processes() {
+		look("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		look("/proc/" + strconv.Itoa(pid) + "/environ")
+	}
+	files := 0
+	for _, place := range places {
+		_ = filepath.WalkDir(place, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				files++
+				look(path)
+			}
+			return nil // what vanishes or is somebody else's holds nothing of ours
+		})
+	}
+	t.Logf("looked at %d files", files)
+	return found
+}
+
+// ownTemp gives the test and its browsers a temporary folder that nobody else uses. Its path is short, for a
+// browser's socket lies in it.
+func ownTemp(t *testing.T) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "st")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("TMPDIR", dir)
+}
+
+func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
+	app := newMemberApp(t)
+	r := newRoot(t)
+	ownTemp(t)
+	b := launch(t, r)
+	v := app.visit("/")
+	if err := b.Open(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	// Everything a page can store, so that the profile is busy.
+	if err := b.Hand().Evaluate(t.Context(), `(async () => { sessionStorage.x = localStorage.x = 'stored'
+		await fetch('/second'); history.pushState(null, '', '#x') })()`, nil); err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The search itself must be able to find something.
+	planted := filepath.Join(r.dir, "planted")
+	if err := os.WriteFile(planted, []byte("x"+string(v.Cookie.Value)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := traces(t, v.Cookie.Value, r.dir, home, os.TempDir()); len(got) == 0 || got[0] != planted || strings.Trim(strings.Join(got, ""), planted) != "" {
+		t.Errorf("during the session: %v", got)
+	}
+	if err := os.Remove(planted); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := b.Close(t.Context()); err != nil || !w.Clean {
+		t.Fatalf("%+v, %v", w, err)
+	}
+	if got := traces(t, v.Cookie.Value, r.dir, home, os.TempDir()); len(got) > 0 {
+		t.Errorf("after the session: %v", got)
+	}
+	if left := sessionFolders(t, r); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
+	}
+	if crash, _ := filepath.Glob(filepath.Join(home, ".config", "chromium", "*")); len(crash) > 0 {
+		t.Errorf("in the agent's own profile folder: %v", crash)
+	}
+}
+
+func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
+	app := newMemberApp(t)
+	r := newRoot(t)
+	ownTemp(t)
+	v := app.visit("/")
+	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v})
+	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 0 {
+		t.Fatalf("a second Stead swept %+v, %v", swept, err)
+	}
+	if _, _, ok := identify(pid); !ok {
+		t.Fatal("the browser does not live")
+	}
+	begin := time.Now()
+	if err := helper.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, _, ok := identify(pid); !ok {
+			break
+		}
+		if time.Since(begin) > time.Second {
+			t.Fatal("the browser lives a second after its Stead was killed")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Logf("gone after %v", time.Since(begin))
+	swept, err := r.Sweep(t.Context())
+	if err != nil || len(swept) != 1 || swept[0].ID != "killed" || !swept[0].Wipe.Clean || swept[0].Created.IsZero() {
+		t.Fatalf("swept %+v, %v", swept, err)
+	}
+	if got := traces(t, v.Cookie.Value, r.dir, os.TempDir()); len(got) > 0 {
+		t.Errorf("left: %v", got)
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
+	}
+}
+
+// Root of a user namespace is root enough to be refused, and any user can be it.
+func TestLaunchRefusesRoot(t *testing.T) {
+	out, err := runAsNamespaceRoot(t, helperOrder{Root: filepath.Join(t.TempDir(), "sessions"), ID: "s1"})
+	if err == nil || !strings.Contains(out, "error: "+string(stead.CodeBrowserAsRoot)) {
+		t.Errorf("said %q, %v", out, err)
+	}
+}
+
+func TestVisitIsEncodedWithoutItsSecret(t *testing.T) {
+	out, err := json.Marshal(helperOrder{Visit: Visit{Cookie: Cookie{Value: "hunter2"}}})
+	if err != nil || bytes.Contains(out, []byte("hunter2")) {
+		t.Errorf("%s, %v", out, err)
+	}
+}

@@ -1,0 +1,87 @@
+package sqlite
+
+import (
+	"errors"
+	"math"
+	"strings"
+
+	"stead/internal/platform/store"
+	"stead/internal/stead"
+)
+
+const intakeColumns = `idx, event_id, device, epoch, seq, leaf, envelope, sealed_texts, texts_of, kind, session,
+	actor, subject, received_at`
+
+func readEntry(row scanner) (e store.IntakeEntry, err error) {
+	err = row.Scan(&e.Index, fixed(e.EventID[:]), fixed(e.Device[:]), fixed(e.Epoch[:]), &e.Seq, fixed(e.Leaf[:]),
+		&e.Envelope, &e.SealedTexts, fixed(e.TextsOf[:]), &e.Kind, &e.Session, fixed(e.Actor[:]), fixed(e.Subject[:]),
+		stamp{&e.ReceivedAt})
+	return e, err
+}
+
+// AppendIntake implements store.IntakeTx.
+func (t *tx) AppendIntake(e store.IntakeEntry) (index int64, err error) {
+	if err := fits(e.Seq); err != nil {
+		return 0, err
+	}
+	var texts any
+	if len(e.SealedTexts) > 0 {
+		texts = e.SealedTexts
+	}
+	err = t.one(`INSERT INTO intake (event_id, device, epoch, seq, leaf, envelope, sealed_texts, texts_of, kind, session,
+			actor, subject, received_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING idx`,
+		[]any{e.EventID[:], e.Device[:], e.Epoch[:], int64(e.Seq), e.Leaf[:], e.Envelope, texts, bytesOrNull(e.TextsOf[:]),
+			e.Kind, e.Session, bytesOrNull(e.Actor[:]), bytesOrNull(e.Subject[:]), millis(e.ReceivedAt)}, &index)
+	return index, err
+}
+
+// IntakeAt implements store.IntakeTx.
+func (t *tx) IntakeAt(device, epoch [16]byte, seq uint64) (store.IntakeEntry, error) {
+	if seq == 0 || seq > math.MaxInt64 { // 0 is no place in a chain
+		return store.IntakeEntry{}, store.ErrNotFound
+	}
+	return first(t, readEntry, "SELECT "+intakeColumns+" FROM intake WHERE device = ? AND epoch = ? AND seq = ? AND seq > 0",
+		device[:], epoch[:], int64(seq))
+}
+
+// Trail implements store.IntakeTx.
+func (t *tx) Trail(f store.TrailFilter) ([]store.IntakeEntry, error) {
+	where, args := []string{"1"}, []any{}
+	narrow := func(condition string, value any) {
+		where, args = append(where, condition), append(args, value)
+	}
+	if f.Session != "" {
+		narrow("session = ? AND session <> ''", f.Session)
+	}
+	if !f.Actor.IsZero() {
+		narrow("actor = ?", f.Actor[:])
+	}
+	if f.Kind != "" {
+		narrow("kind = ?", f.Kind)
+	}
+	if f.Before > 0 {
+		narrow("idx < ?", f.Before)
+	}
+	return all(t, readEntry, "SELECT "+intakeColumns+" FROM intake WHERE "+strings.Join(where, " AND ")+
+		" ORDER BY idx DESC LIMIT ?", append(args, page(f.Limit, 50, 500))...)
+}
+
+// PersonOf implements store.IntakeTx.
+func (t *tx) PersonOf(p stead.Pseudonym) (*stead.Staff, *stead.Member, error) {
+	if p.IsZero() {
+		return nil, nil, store.ErrNotFound
+	}
+	s, err := first(t, readStaff, "SELECT "+staffColumns+" FROM staff s WHERE s.pseudonym = ?", p[:])
+	if err == nil {
+		return &s, nil, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return nil, nil, err
+	}
+	m, err := first(t, readMember, "SELECT "+memberColumns+" FROM members m"+memberJoins+" WHERE m.pseudonym = ?", p[:])
+	if err != nil {
+		return nil, nil, err
+	}
+	return nil, &m, nil
+}
