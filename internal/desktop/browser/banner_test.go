@@ -175,6 +175,18 @@ func TestBannerPushesThePageDown(t *testing.T) {
 	measure("#pinned")
 }
 
+func TestBannerRisesAboveAFullScreenElement(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/fullscreen")
+	if err := b.Hand().Click(ctx, "#go"); err != nil {
+		t.Fatal(err)
+	}
+	var on struct{ Full, Top bool }
+	if err := b.Hand().Evaluate(ctx, `new Promise((done) => setTimeout(() => done({full: document.fullscreenElement?.id === 'wall',
+		top: document.elementFromPoint(innerWidth / 2, 5)?.matches('[popover]') ?? false}), 1500))`, &on); err != nil || !on.Full || !on.Top {
+		t.Errorf("%+v, %v", on, err)
+	}
+}
+
 func TestS2_08_EndClickIsTold(t *testing.T) {
 	app := newMemberApp(t)
 	for _, path := range []string{"/", "/strict", "/hostile", "/dialog"} {

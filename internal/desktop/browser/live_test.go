@@ -83,6 +83,9 @@ func newMemberApp(t *testing.T) *memberApp {
 		page(w, `<dialog id=d style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog open</dialog>
 			<script>d.showModal()</script>`)
 	})
+	mux.HandleFunc("GET /fullscreen", func(w http.ResponseWriter, r *http.Request) {
+		page(w, `<div id=wall style="background:#dd8">Fullscreen page <button id=go onclick="wall.requestFullscreen()">go</button></div>`)
+	})
 	mux.HandleFunc("GET /refused", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		page(w, "Refused")

@@ -170,6 +170,7 @@ func TestWindowsOfAnotherContextAreClosed(t *testing.T) {
 }
 
 func TestDownloadsAreDenied(t *testing.T) {
+	ownPlaces(t)
 	b, ctx := open(t, newMemberApp(t), "/")
 	if err := b.Hand().Evaluate(ctx, "location.href = '/export'; new Promise((done) => setTimeout(done, 1000))", nil); err != nil {
 		t.Fatal(err)

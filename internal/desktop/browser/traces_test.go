@@ -52,22 +52,23 @@ func traces(t *testing.T, secret Secret, places ...string) []string {
 	return found
 }
 
-// ownTemp gives the test and its browsers a temporary folder that nobody else uses. Its path is short, for a
-// browser's socket lies in it.
-func ownTemp(t *testing.T) {
+// ownPlaces gives the test and its browsers a home and a temporary folder that nobody else uses. The latter's path
+// is short, for a browser's socket lies in it.
+func ownPlaces(t *testing.T) {
 	t.Helper()
+	t.Setenv("HOME", t.TempDir())
 	dir, err := os.MkdirTemp("", "st")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	t.Setenv("TMPDIR", dir)
 }
 
 func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	app := newMemberApp(t)
 	r := newRoot(t)
-	ownTemp(t)
+	ownPlaces(t)
 	b := launch(t, r)
 	v := app.visit("/")
 	if err := b.Open(t.Context(), v); err != nil {
@@ -113,7 +114,7 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 	app := newMemberApp(t)
 	r := newRoot(t)
-	ownTemp(t)
+	ownPlaces(t)
 	v := app.visit("/")
 	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v})
 	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 0 {

@@ -15,7 +15,7 @@ import (
 )
 
 // waiting starts a Begin whose browser goes nowhere, and returns where the browser was sent and how Begin ends.
-func waiting(t *testing.T, ctx context.Context, s scene) (ask url.Values, ended <-chan error) {
+func waiting(ctx context.Context, t *testing.T, s scene) (ask url.Values, ended <-chan error) {
 	t.Helper()
 	opened := make(chan url.Values, 1)
 	s.cfg.OpenBrowser = func(address string) error {
@@ -83,7 +83,7 @@ func portIsFree(t *testing.T, redirect string) {
 
 func TestOnlyTheRightAnswerIsTaken(t *testing.T) {
 	s := stage(t)
-	ask, ended := waiting(t, t.Context(), s)
+	ask, ended := waiting(t.Context(), t, s)
 	right := answered(t, s, ask)
 	at, _ := url.Parse(right)
 	for name, c := range map[string]struct {
@@ -128,7 +128,7 @@ func TestOnlyTheRightAnswerIsTaken(t *testing.T) {
 // Browsers open connections ahead of need and leave them idle.
 func TestAnIdleConnectionDoesNotHoldBeginUp(t *testing.T) {
 	s := stage(t)
-	ask, ended := waiting(t, t.Context(), s)
+	ask, ended := waiting(t.Context(), t, s)
 	at, _ := url.Parse(ask.Get("redirect_uri"))
 	idle, err := net.Dial("tcp4", at.Host)
 	if err != nil {
@@ -173,7 +173,7 @@ func TestAnswerIsTakenOnce(t *testing.T) {
 	s := stage(t)
 	asked, release := make(chan struct{}), make(chan struct{})
 	s.idp.hijack = func(http.ResponseWriter, string) bool { close(asked); <-release; return false }
-	ask, ended := waiting(t, t.Context(), s)
+	ask, ended := waiting(t.Context(), t, s)
 	right := answered(t, s, ask)
 	first := make(chan int, 1)
 	go func() { status, _ := knock(t, "GET", right, ""); first <- status }()
@@ -193,7 +193,7 @@ func TestAnswerIsTakenOnce(t *testing.T) {
 func TestCancelledBeginFreesThePort(t *testing.T) {
 	s := stage(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	ask, ended := waiting(t, ctx, s)
+	ask, ended := waiting(ctx, t, s)
 	cancel()
 	err := <-ended
 	wantCode(t, err, stead.CodeSignInFailed, "cancelled")
@@ -206,7 +206,7 @@ func TestCancelledBeginFreesThePort(t *testing.T) {
 func TestBeginGivesUp(t *testing.T) {
 	s := stage(t)
 	s.limit = 300 * time.Millisecond
-	ask, ended := waiting(t, t.Context(), s)
+	ask, ended := waiting(t.Context(), t, s)
 	wantCode(t, <-ended, stead.CodeSignInFailed, "within five minutes")
 	portIsFree(t, ask.Get("redirect_uri"))
 }
@@ -237,7 +237,7 @@ func TestWhatStopsARunningBegin(t *testing.T) {
 	} {
 		t.Run(detail, func(t *testing.T) {
 			s := stage(t)
-			ask, ended := waiting(t, t.Context(), s)
+			ask, ended := waiting(t.Context(), t, s)
 			if err := stop(s); err != nil {
 				t.Fatal(err)
 			}

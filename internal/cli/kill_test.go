@@ -1,0 +1,438 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stead/internal/audit"
+	"stead/internal/desktop"
+	"stead/internal/stead"
+
+	"stead/internal/platform/demodata"
+	"stead/internal/platform/store"
+)
+
+// childEnv carries the orders of the child process: a desktop that is going to be killed, or one that comes after.
+const childEnv = "STEAD_TEST_DESKTOP"
+
+type orders struct {
+	Desk   where
+	Code   string // enrolment code
+	Member stead.MemberID
+	Start  bool // start a session; else only put right what was left
+}
+
+// where is Desk without what cannot be handed to another process.
+type where struct{ PlatformURL, DataDir, CacheDir, Keyring string }
+
+func TestMain(m *testing.M) {
+	if raw := os.Getenv(childEnv); raw != "" {
+		var o orders
+		if err := json.Unmarshal([]byte(raw), &o); err != nil {
+			panic(err)
+		}
+		if err := child(o); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// child is a whole desktop in a process of its own. It prints a line when it has come somewhere.
+func child(o orders) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	desk, err := desktop.Open(ctx, desktop.Config{PlatformURL: o.Desk.PlatformURL, DataDir: o.Desk.DataDir, CacheDir: o.Desk.CacheDir, Keyring: o.Desk.Keyring,
+		DeviceName: "test", Log: slog.New(slog.DiscardHandler), EnrolmentCode: func(context.Context) (string, error) { return o.Code, nil },
+		OpenBrowser: func(url string) error { return choosePerson(ctx, url, "st-lena") }})
+	if err != nil {
+		return err
+	}
+	if stage, _, err := desk.Begin(ctx); err != nil || stage != desktop.StageReady {
+		return fmt.Errorf("stage %s: %w", stage, err)
+	}
+	fmt.Println("ready")
+	if o.Start {
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			return err
+		}
+		member, err := desk.Client.Member(ctx, o.Member)
+		if err != nil {
+			return err
+		}
+		r := &run{desk: desk}
+		if _, err := r.start(ctx, member.Member); err != nil {
+			return err
+		}
+		fmt.Println("live")
+		<-ctx.Done() // until the parent kills
+		return errors.New("nobody killed the child")
+	}
+	ob, err := desk.Outbox()
+	if err != nil {
+		return err
+	}
+	if err := ob.WaitDrained(ctx, ob.State().Head); err != nil {
+		return err
+	}
+	fmt.Println("recovered")
+	return desk.Close(ctx)
+}
+
+// assassin stands before the platform and kills the desktop at one of its requests: before the platform saw it, or
+// after it was carried out and before the answer left.
+type assassin struct {
+	next http.Handler
+
+	mu    sync.Mutex
+	kill  func() // nil: harmless
+	left  int    // requests to let pass
+	after bool
+	seen  string // the request it killed at
+}
+
+func (a *assassin) arm(n int, after bool, kill func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.kill, a.left, a.after, a.seen = kill, n, after, ""
+}
+
+func (a *assassin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	strike, after := a.aim(r)
+	if strike != nil && !after {
+		strike()
+		return // the desktop is dead; its request never arrived
+	}
+	if strike != nil {
+		a.next.ServeHTTP(discard{}, r.WithContext(context.WithoutCancel(r.Context())))
+		strike()
+		return
+	}
+	a.next.ServeHTTP(w, r)
+}
+
+func (a *assassin) aim(r *http.Request) (func(), bool) {
+	fromDesktop := strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") || strings.HasSuffix(r.URL.Path, "jwks.json") && r.Header.Get("User-Agent") == "Go-http-client/1.1"
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.kill == nil || !fromDesktop {
+		return nil, false
+	}
+	if a.left--; a.left >= 0 {
+		return nil, false
+	}
+	strike := a.kill
+	a.kill, a.seen = nil, r.Method+" "+r.URL.Path
+	return strike, a.after
+}
+
+func (a *assassin) struck() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen
+}
+
+// discard is an answer that nobody will read.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
+
+type scene struct {
+	*testing.T
+	demo     *demo
+	assassin *assassin
+	orders   orders
+}
+
+// freePort finds three ports in a row that nobody uses.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for try := 0; try < 50; try++ {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port+2 < 65536 {
+			return port
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	c := &demoCommand{Data: t.TempDir(), Port: freePort(t)}
+	port := func(n int) string { return fmt.Sprint(c.Port + n) }
+	d := &demo{dir: c.Data, people: demodata.Staff(), platformURL: "http://platform.localhost:" + port(0),
+		portalURL: "http://portal.localhost:" + port(1), issuer: "http://127.0.0.1:" + port(2)}
+	handlers, err := d.open(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{T: t, demo: d, assassin: &assassin{next: handlers[0]}}
+	handlers[0] = s.assassin
+	for n, h := range handlers {
+		l, err := net.Listen("tcp", "127.0.0.1:"+port(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.serve(l, h)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	desk := d.desk()
+	code, err := desk.EnrolmentCode(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.orders = orders{Desk: where{desk.PlatformURL, desk.DataDir, desk.CacheDir, desk.Keyring + "-" + filepath.Base(filepath.Dir(c.Data))}, Code: code, Member: s.someMember()}
+	return s
+}
+
+// someMember is a member whom the agent may impersonate.
+func (s *scene) someMember() stead.MemberID {
+	for _, m := range demodata.Members(demodata.DefaultMembers)[5:] {
+		if m.Account == "alder" && !m.Disabled {
+			return m.ID
+		}
+	}
+	s.Fatal("nobody")
+	return ""
+}
+
+// spawn starts a child and returns a channel of its lines and a way to let it go on.
+func (s *scene) spawn(start bool) (cmd *exec.Cmd, lines <-chan string, goOn func()) {
+	s.Helper()
+	o := s.orders
+	o.Start = start
+	raw, err := json.Marshal(o)
+	if err != nil {
+		s.Fatal(err)
+	}
+	cmd = exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+string(raw))
+	cmd.Stderr = os.Stderr
+	out, err1 := cmd.StdoutPipe()
+	in, err2 := cmd.StdinPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		s.Fatal(err)
+	}
+	ch := make(chan string, 8)
+	go func() {
+		defer close(ch)
+		for sc := bufio.NewScanner(out); sc.Scan(); {
+			ch <- sc.Text()
+		}
+	}()
+	return cmd, ch, func() { _, _ = fmt.Fprintln(in) }
+}
+
+// expect waits for a line of the child; "" when the child is gone.
+func (s *scene) expect(lines <-chan string) string {
+	s.Helper()
+	select {
+	case l := <-lines:
+		if strings.HasPrefix(l, "error") {
+			s.Fatal(l)
+		}
+		return l
+	case <-time.After(time.Minute):
+		s.Fatal("the child says nothing")
+		return ""
+	}
+}
+
+// TestKilledAtEachStepOfAStart kills the desktop at every request of a start, before and after the platform carried
+// it out, starts it again, and holds what platform, disk and process list say to one true story.
+func TestKilledAtEachStepOfAStart(t *testing.T) {
+	s := newScene(t)
+	for n := 0; ; n++ {
+		live := false
+		for _, after := range []bool{false, true} {
+			cmd, lines, goOn := s.spawn(true)
+			if got := s.expect(lines); got != "ready" {
+				t.Fatalf("child says %q", got)
+			}
+			s.assassin.arm(n, after, func() { _ = cmd.Process.Kill() })
+			goOn()
+			if s.expect(lines) == "live" { // beyond the last step: kill a session that lives
+				live = true
+				s.assassin.arm(0, after, nil)
+				_ = cmd.Process.Kill()
+			}
+			_ = cmd.Wait()
+			where := fmt.Sprintf("request %d (%s), after=%v", n, s.assassin.struck(), after)
+			t.Log(where)
+			s.browsersGone(where)
+			s.recover(where)
+			s.story(where)
+		}
+		if live {
+			if n < 5 {
+				t.Errorf("a start took only %d requests", n)
+			}
+			return
+		}
+	}
+}
+
+func (s *scene) recover(where string) {
+	s.Helper()
+	cmd, lines, _ := s.spawn(false)
+	for _, want := range []string{"ready", "recovered"} {
+		if got := s.expect(lines); got != want {
+			s.Fatalf("%s: the next desktop says %q, want %q", where, got, want)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// browsersGone checks that no process still names the sessions folder within a second of the kill.
+func (s *scene) browsersGone(where string) {
+	s.Helper()
+	for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var alive []string
+		entries, err := os.ReadDir("/proc")
+		if err != nil {
+			s.Fatal(err)
+		}
+		for _, e := range entries {
+			cmdline, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+			if err == nil && strings.Contains(string(cmdline), s.orders.Desk.CacheDir) {
+				alive = append(alive, e.Name())
+			}
+		}
+		if len(alive) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.Errorf("%s: the browser outlives Stead: %v", where, alive)
+			return
+		}
+	}
+}
+
+// story checks what must be true whenever a desktop was killed and has come back.
+func (s *scene) story(where string) {
+	s.Helper()
+	err := s.demo.platform.Store.View(s.Context(), func(tx store.Tx) error {
+		entries, err := tx.Trail(store.TrailFilter{Limit: 10000})
+		if err != nil {
+			return err
+		}
+		s.intents(where, entries)
+		sessions, _, err := tx.ListSessions(store.SessionFilter{Limit: 100})
+		if err != nil {
+			return err
+		}
+		for _, row := range sessions {
+			s.sessionStory(where, tx, row, entries)
+		}
+		return nil
+	})
+	if err != nil {
+		s.Errorf("%s: %v", where, err)
+	}
+	left := 0
+	_ = filepath.WalkDir(filepath.Join(s.orders.Desk.CacheDir, "sessions"), func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && e.Name() != "lock" && !strings.HasPrefix(e.Name(), ".") {
+			left++
+		}
+		return nil
+	})
+	if left > 0 {
+		s.Errorf("%s: %d files of the browser are left", where, left)
+	}
+}
+
+// intents: each intent that arrived has a later record of the device that says what came of it.
+func (s *scene) intents(where string, newestFirst []store.IntakeEntry) {
+	s.Helper()
+	answered := map[string]bool{}
+	for _, e := range newestFirst {
+		rec, err := audit.Decode(e.Envelope)
+		if err != nil {
+			s.Fatal(err)
+		}
+		if rec.Ref != nil && rec.Kind.FromDevice() {
+			answered[rec.Ref.String()] = true
+		}
+		if rec.Kind == audit.SessionIntent && !answered[rec.EventID.String()] {
+			s.Errorf("%s: intent %s has no outcome", where, rec.EventID)
+		}
+	}
+}
+
+func (s *scene) sessionStory(where string, tx store.Tx, row store.SessionRow, entries []store.IntakeEntry) {
+	s.Helper()
+	var kinds []string
+	intent, started := int64(0), int64(0)
+	for i := len(entries) - 1; i >= 0; i-- {
+		e := entries[i]
+		if e.EventID == row.RequestKey {
+			intent = e.Index
+		}
+		if e.Session == row.ID {
+			kinds = append(kinds, e.Kind)
+			if e.Kind == string(audit.SessionStarted) {
+				started = e.Index
+			}
+		}
+	}
+	story := strings.Join(kinds, " ")
+	if intent == 0 || started < intent {
+		s.Errorf("%s: session %s began without its intent", where, row.ID)
+	}
+	if row.State != stead.StateEnded && time.Since(row.StartedAt) > stead.HandoffTTL {
+		s.Errorf("%s: session %s still lives", where, row.ID)
+	}
+	if row.State == stead.StateEnded && strings.Count(story, string(audit.SessionEnded)) != 1 {
+		s.Errorf("%s: session %s has not one end: %s", where, row.ID, story)
+	}
+	if opened := !row.OpenedAt.IsZero(); opened != strings.Contains(story, string(audit.SessionOpened)) || opened && row.State != stead.StateEnded {
+		s.Errorf("%s: session %s: opened %v, state %s, trail %s", where, row.ID, opened, row.State, story)
+	}
+	told := 0
+	notices, err := tx.Notices(row.Member, 1000)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, n := range notices {
+		if n.Session == row.ID {
+			told++
+		}
+	}
+	want := 0
+	if !row.OpenedAt.IsZero() {
+		want = 2
+	}
+	if told != want {
+		s.Errorf("%s: the member was told %d times of session %s (%s), want %d", where, told, row.ID, story, want)
+	}
+}

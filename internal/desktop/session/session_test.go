@@ -1,0 +1,325 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+	"stead/internal/token"
+
+	"stead/internal/desktop/browser"
+	"stead/internal/desktop/session"
+)
+
+var errNet = stead.E(stead.CodeUnreachable, errors.New("no route"))
+
+func index(story []string, step string) int { return slices.Index(story, step) }
+
+func TestIntentIsRecordedAndDrainedBeforeThePlatformIsAsked(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	s, err := c.Start(t.Context(), ask("ana"))
+	if err != nil || s.Phase != session.PhaseLive {
+		t.Fatal(s.Phase, err)
+	}
+	story := d.story()
+	intent, drained, launched, asked, redeemed, opened := index(story, "append session.intent"), index(story, "drain"), index(story, "launch"), index(story, "start"), index(story, "redeem"), index(story, "open")
+	if intent != 0 || drained < 0 || launched < 0 || asked < max(drained, launched) || redeemed < asked || opened < redeemed {
+		t.Errorf("wrong order: %v", story)
+	}
+	if kind, facts := d.last(); kind != audit.SessionOutcome || facts["result"] != "opened" {
+		t.Errorf("last record %s %v", kind, facts)
+	}
+	v := d.browsers[0].visit
+	if string(v.Cookie.Value) != "credential" || v.Banner.Name != "ana" || v.Banner.Email != "ana@members.test" {
+		t.Errorf("visit %+v", v)
+	}
+}
+
+// TestEachFailedStepIsUndone breaks every step of a start: nothing half-started stays, and an outcome says so.
+func TestEachFailedStepIsUndone(t *testing.T) {
+	for _, step := range []string{"append session.intent", "drain", "launch", "start", "keys", "redeem", "open", "append session.outcome"} {
+		t.Run(step, func(t *testing.T) {
+			d := newDesk(t)
+			c := d.control()
+			d.breakStep(step, stead.E(stead.CodeRecordInvalid, nil))
+			s, err := c.Start(t.Context(), ask("ana"))
+			if stead.CodeOf(err) != stead.CodeRecordInvalid || s.Phase != session.PhaseNone || s.Problem == nil {
+				t.Fatalf("state %+v, error %v", s, err)
+			}
+			for _, b := range d.browsers {
+				if !b.gone() {
+					t.Error("the browser stayed")
+				}
+			}
+			for _, st := range d.started {
+				if d.endOf(stead.SessionID(st.Session.ID)) != stead.CauseNotOpened {
+					t.Error("the session stayed at the platform")
+				}
+			}
+			if step == "append session.intent" {
+				if story := d.story(); len(story) != 1 {
+					t.Errorf("something was done without a record: %v", story)
+				}
+				return
+			}
+			if step == "append session.outcome" {
+				return // the outcome itself could not be written; TestUnwrittenOutcome shows that the journal remembers
+			}
+			if kind, facts := d.last(); kind != audit.SessionOutcome || facts["result"] != "failed" || facts["code"] != string(stead.CodeRecordInvalid) {
+				t.Errorf("last record %s %v", kind, facts)
+			}
+		})
+	}
+}
+
+func TestUnwrittenOutcomeIsWrittenAtTheNextStart(t *testing.T) {
+	d := newDesk(t)
+	d.breakStep("append session.outcome", stead.E(stead.CodeOutboxWrite, nil))
+	if _, err := d.control().Start(t.Context(), ask("ana")); err == nil {
+		t.Fatal("started although the outcome could not be written")
+	}
+	d.breakStep("append session.outcome", nil)
+	if _, err := d.control().Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if kind, facts := d.last(); kind != audit.SessionObservedEnd || facts["recovered"] != true {
+		t.Errorf("last record %s %v", kind, facts)
+	}
+}
+
+func TestLostAnswerOfAStartIsAskedAgain(t *testing.T) {
+	d := newDesk(t)
+	d.lost = 2
+	if _, err := d.control().Start(t.Context(), ask("ana")); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.started) != 1 {
+		t.Errorf("%d sessions were started", len(d.started))
+	}
+}
+
+func TestAnswerThatIsNotWhatWasAskedIsRefused(t *testing.T) {
+	for name, lie := range map[string]func(*token.Descriptor){
+		"another member":  func(d *token.Descriptor) { d.Subject = "m-other" },
+		"another agent":   func(d *token.Descriptor) { d.Actor.Subject = "st-other" },
+		"another account": func(d *token.Descriptor) { d.Account = "other" },
+		"another device":  func(d *token.Descriptor) { d.Device = "ff" },
+		"another session": func(d *token.Descriptor) { d.SessionID = "other" },
+		"another issuer":  func(d *token.Descriptor) { d.Issuer = "https://evil.test" },
+		"longer":          func(d *token.Descriptor) { d.ExpiresAt.Time = d.ExpiresAt.Add(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			d.lie = lie
+			_, err := d.control().Start(t.Context(), ask("ana"))
+			if stead.CodeOf(err) != stead.CodeDescriptorMismatch {
+				t.Errorf("error %v", err)
+			}
+			if index(d.story(), "redeem") >= 0 {
+				t.Error("the handoff was redeemed all the same")
+			}
+		})
+	}
+}
+
+func TestEnds_S1_10_S2_08(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*testing.T, *desk, *session.Control)
+		want stead.Cause
+	}{
+		"End in the window": {func(t *testing.T, _ *desk, c *session.Control) {
+			if _, err := c.End(t.Context(), stead.CauseAgent); err != nil {
+				t.Error(err)
+			}
+		}, stead.CauseAgent},
+		"End in the banner": {func(_ *testing.T, d *desk, _ *session.Control) {
+			d.browsers[0].events <- browser.Event{Kind: browser.EndClicked}
+		}, stead.CauseBanner},
+		"closed window": {func(_ *testing.T, d *desk, _ *session.Control) {
+			d.browsers[0].events <- browser.Event{Kind: browser.Closed, Cause: browser.WindowClosed}
+		}, stead.CauseBrowserClosed},
+		"dead browser": {func(_ *testing.T, d *desk, _ *session.Control) { close(d.browsers[0].events) }, stead.CauseBrowserClosed},
+		"Stead closes": {func(t *testing.T, _ *desk, c *session.Control) {
+			if err := c.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}, stead.CauseSteadClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			ctl := d.control()
+			s, err := ctl.Start(t.Context(), ask("ana"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.end(t, d, ctl)
+			got := d.await(ctl, session.PhaseEnded)
+			if got.Cause != c.want || !got.Confirmed || !got.Wiped || !d.browsers[0].gone() || d.endOf(s.ID) != c.want {
+				t.Errorf("state %+v, platform %q", got, d.endOf(s.ID))
+			}
+			if kind, facts := d.last(); kind != audit.SessionObservedEnd || facts["cause"] != string(c.want) || facts["confirmed"] != true {
+				t.Errorf("last record %s %v", kind, facts)
+			}
+			story := d.story()
+			if index(story, "end") > index(story, "close") {
+				t.Errorf("the browser was closed before the session was revoked: %v", story)
+			}
+		})
+	}
+}
+
+func TestEndFromElsewhereClosesTheBrowser_S1_11(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	s, err := c.Start(t.Context(), ask("ana"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.ends[s.ID] = stead.CauseAdmin
+	d.mu.Unlock()
+	if got := d.await(c, session.PhaseEnded); got.Cause != stead.CauseAdmin || !d.browsers[0].gone() {
+		t.Errorf("state %+v", got)
+	}
+}
+
+func TestExpiryClosesTheBrowserWhateverTheClocksSay_S1_07(t *testing.T) {
+	d := newDesk(t)
+	d.offset, d.ttl = -90*time.Second, 300*time.Millisecond // the platform's clock is behind ours
+	c := d.control()
+	s, err := c.Start(t.Context(), ask("ana"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(s.EndsAt); left > time.Second || left < -time.Second {
+		t.Errorf("the countdown starts at %v", left)
+	}
+	if got := d.await(c, session.PhaseEnded); got.Cause != stead.CauseExpired || !d.browsers[0].gone() {
+		t.Errorf("state %+v", got)
+	}
+}
+
+func TestNewerSessionEndsTheOlder_S1_08(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	if _, err := c.Start(t.Context(), ask("ana")); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Start(t.Context(), ask("bo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.browsers[0].gone() || d.browsers[1].gone() || c.State().ID != s.ID || c.State().Phase != session.PhaseLive {
+		t.Errorf("state %+v", c.State())
+	}
+}
+
+func TestRefusedSecondStartLeavesTheFirstAlone(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	first, err := c.Start(t.Context(), ask("ana"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.breakStep("start", stead.E(stead.CodePeer, nil))
+	if _, err := c.Start(t.Context(), ask("bo")); stead.CodeOf(err) != stead.CodePeer {
+		t.Fatal(err)
+	}
+	if s := c.State(); s.Phase != session.PhaseLive || s.ID != first.ID || d.browsers[0].gone() || !d.browsers[1].gone() {
+		t.Errorf("state %+v", s)
+	}
+	if _, err := c.End(t.Context(), stead.CauseAgent); err != nil || c.State().Phase != session.PhaseEnded {
+		t.Errorf("the first cannot be ended any more: %v", err)
+	}
+}
+
+func TestEndWithoutThePlatformIsShownAndConfirmedLater(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	s, err := c.Start(t.Context(), ask("ana"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.breakStep("end", errNet)
+	got, err := c.End(t.Context(), stead.CauseAgent)
+	if err != nil || got.Confirmed || got.Phase != session.PhaseEnded || !d.browsers[0].gone() {
+		t.Fatalf("state %+v, %v", got, err)
+	}
+	if _, facts := d.last(); facts["confirmed"] != false {
+		t.Errorf("the record claims a confirmation: %v", facts)
+	}
+	d.breakStep("end", nil)
+	for deadline := time.Now().Add(10 * time.Second); !c.State().Confirmed; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never confirmed")
+		}
+	}
+	if d.endOf(s.ID) != stead.CauseAgent {
+		t.Errorf("platform %q", d.endOf(s.ID))
+	}
+}
+
+func TestLostConnectionIsShownAndHeals(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	if _, err := c.Start(t.Context(), ask("ana")); err != nil {
+		t.Fatal(err)
+	}
+	d.breakStep("look", errNet)
+	wait := func(lost bool) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); c.State().LostAt.IsZero() == lost; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("lost = %v was never shown", lost)
+			}
+		}
+	}
+	wait(true)
+	if left := time.Until(c.State().LostAt); left > stead.HeartbeatGrace || left < stead.HeartbeatGrace-20*time.Second {
+		t.Errorf("says it ends in %v", left)
+	}
+	d.breakStep("look", nil)
+	wait(false)
+	if c.State().Phase != session.PhaseLive {
+		t.Errorf("state %+v", c.State())
+	}
+}
+
+func TestRecoverAfterAKill(t *testing.T) {
+	d := newDesk(t)
+	killed := d.control()
+	s, err := killed.Start(t.Context(), ask("ana"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(d.journal)
+	if err != nil || !strings.Contains(string(raw), string(s.ID)) || strings.Contains(string(raw), "ana") || strings.Contains(string(raw), "credential") {
+		t.Errorf("journal %s, %v", raw, err)
+	}
+	d.breakStep("end", errNet) // the platform is away at first
+	next := d.control()
+	if _, err := next.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.breakStep("end", nil)
+	if _, err := next.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d.endOf(s.ID) != stead.CauseSteadClosed {
+		t.Errorf("platform %q", d.endOf(s.ID))
+	}
+	if kind, facts := d.last(); kind != audit.SessionObservedEnd || facts["recovered"] != true {
+		t.Errorf("last record %s %v", kind, facts)
+	}
+	n := len(d.records)
+	if _, err := next.Recover(context.Background()); err != nil || len(d.records) != n {
+		t.Errorf("recovered twice: %v", err)
+	}
+}
