@@ -22,6 +22,7 @@ import (
 	"stead/internal/desktop"
 	"stead/internal/stead"
 
+	"stead/internal/platform"
 	"stead/internal/platform/demodata"
 	"stead/internal/platform/store"
 )
@@ -51,7 +52,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if dir, err := loaded(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
 }
 
 // child is a whole desktop in a process of its own. It prints a line when it has come somewhere.
@@ -165,24 +170,59 @@ type scene struct {
 // freePort finds three ports in a row that nobody uses.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for try := 0; try < 50; try++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 50 {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port+2 < 65536 {
+		port := first.Addr().(*net.TCPAddr).Port
+		free := true
+		for n := 1; n < 3; n++ {
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(port+n)))
+			if free = free && err == nil; err == nil {
+				_ = l.Close()
+			}
+		}
+		_ = first.Close()
+		if free {
 			return port
 		}
 	}
-	t.Fatal("no free ports")
+	t.Fatal("no three free ports in a row")
 	return 0
+}
+
+// loaded makes the demo's data once for all tests: generating members takes its time under the race detector.
+var loaded = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "stead-demo-data-")
+	if err != nil {
+		return "", err
+	}
+	p, err := platform.Open(context.Background(), platform.Config{DataDir: filepath.Join(dir, "platform"), PublicURL: "http://localhost", Issuer: "http://localhost",
+		ClientID: "c", Audience: "a", Log: slog.New(slog.DiscardHandler), App: platform.App{ID: "a", Secret: "s", Audience: "a", StartURL: "http://localhost", CookieName: "c"}})
+	if err != nil {
+		return "", err
+	}
+	return dir, errors.Join(demodata.Load(context.Background(), p.Store, "http://localhost"), p.Close())
+})
+
+// demoData is a data folder of its own with the demo's members in it.
+func demoData(t *testing.T) string {
+	t.Helper()
+	from, err := loaded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	c := &demoCommand{Data: t.TempDir(), Port: freePort(t)}
+	c := &demoCommand{Data: demoData(t), Port: freePort(t)}
 	port := func(n int) string { return fmt.Sprint(c.Port + n) }
 	d := &demo{dir: c.Data, people: demodata.Staff(), platformURL: "http://platform.localhost:" + port(0),
 		portalURL: "http://portal.localhost:" + port(1), issuer: "http://127.0.0.1:" + port(2)}

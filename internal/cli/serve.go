@@ -76,7 +76,12 @@ func readServeConfig(c *serveCommand) (serveConfig, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&f); err != nil {
-		return f, stead.Errorf(stead.CodeConfigInvalid, "%s, line %d: %v", c.Config, line(raw, dec.InputOffset()), err)
+		at := dec.InputOffset()
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			at = syntax.Offset
+		}
+		return f, stead.Errorf(stead.CodeConfigInvalid, "%s, line %d: %v", c.Config, line(raw, at), err)
 	}
 	if c.Data != "" {
 		f.Data = c.Data

@@ -78,8 +78,10 @@
     if (left.textContent !== text) left.textContent = text
   }
 
-  // While a modal dialog is open, all that is outside of it takes no input; so the banner moves into it.
-  const home = () => [...document.querySelectorAll('dialog:modal')].pop() ?? document.documentElement
+  // While a modal dialog or a full-screen element is open, all that is outside of it takes no input; so the banner
+  // moves into it. A video shows no children: there the banner stays outside, to be seen and not to be pressed.
+  const home = () => [...document.querySelectorAll('dialog:modal, :fullscreen:not(video, iframe, img, canvas, embed, object)')]
+    .pop() ?? document.documentElement
 
   let watched = null
   const observer = new MutationObserver(() => { if (++repairs < 100) keep() }) // a page that fights back waits for the tick

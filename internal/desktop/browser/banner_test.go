@@ -3,6 +3,9 @@
 package browser
 
 import (
+	"bytes"
+	"image/color"
+	"image/png"
 	"strings"
 	"testing"
 	"time"
@@ -182,8 +185,33 @@ func TestBannerRisesAboveAFullScreenElement(t *testing.T) {
 	}
 	var on struct{ Full, Top bool }
 	if err := b.Hand().Evaluate(ctx, `new Promise((done) => setTimeout(() => done({full: document.fullscreenElement?.id === 'wall',
-		top: document.elementFromPoint(innerWidth / 2, 5)?.matches('[popover]') ?? false}), 1500))`, &on); err != nil || !on.Full || !on.Top {
-		t.Errorf("%+v, %v", on, err)
+		top: document.elementFromPoint(innerWidth / 2, 5)?.matches('[popover]') ?? false}), 1000))`, &on); err != nil || !on.Full || !on.Top {
+		t.Fatalf("%+v, %v", on, err)
+	}
+	if err := b.Hand().ClickEnd(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if ev := nextEvent(t, b, time.Second); ev.Kind != EndClicked {
+		t.Fatalf("got %+v", ev)
+	}
+}
+
+// A modal dialog in a closed shadow root cannot be found; then the banner is at least seen above it.
+func TestBannerIsSeenAboveAHiddenDialog(t *testing.T) {
+	b, ctx := open(t, newMemberApp(t), "/shadow")
+	if err := b.Hand().Evaluate(ctx, "new Promise((done) => setTimeout(done, 1200))", nil); err != nil {
+		t.Fatal(err)
+	}
+	shot, err := b.Hand().Capture(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := picture.At(4, 20), (color.RGBA{R: 0xb3, B: 0x1b, A: 0xff}); color.RGBAModel.Convert(got) != want {
+		t.Errorf("the colour at the top is %v, want %v", got, want)
 	}
 }
 

@@ -50,6 +50,7 @@ type Browser struct {
 	lastWords string         // its newest line on stderr before it was proved
 	proved    bool
 
+	heard  chan struct{} // closed when all of its stderr was read
 	events chan Event
 	life   context.Context // over when Close begins
 	stop   context.CancelFunc
@@ -69,6 +70,7 @@ func newBrowser(c *claim) *Browser {
 		claim:   c,
 		changed: make(chan struct{}),
 		answers: make(map[string]int),
+		heard:   make(chan struct{}),
 		events:  make(chan Event, 16),
 	}
 	b.life, b.stop = context.WithCancel(context.Background())

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	answerLimit = 20 * time.Second // a cold start took 9 s on a slow machine
-	proveLimit  = 15 * time.Second // from the first answer to our window; under a second on an idle machine
+	answerLimit    = 20 * time.Second // a cold start took 9 s on a slow machine
+	lastWordsLimit = 200 * time.Millisecond
+	proveLimit     = 15 * time.Second // from the first answer to our window; under a second on an idle machine
 )
 
 // policyLine is what Chromium prints when RemoteDebuggingAllowed is false. It then opens a window and never answers.
@@ -32,8 +33,8 @@ var errPolicy = errors.New("the browser says that remote debugging is disallowed
 // downloads nothing. No credential is in it yet. The caller must Close the Browser.
 //
 // On an error everything is undone: no process and no folder is left, or the cause says what. The codes are
-// browser_unsupported, browser_as_root, browser_missing, browser_policy and browser_silent. If a policy forbids one
-// browser, the next usable one is tried.
+// browser_unsupported, browser_as_root, browser_missing, data_read_only, browser_policy and browser_silent. If a
+// policy forbids one browser, the next usable one is tried.
 func (r *Root) Launch(ctx context.Context, id string) (*Browser, error) {
 	if !supported {
 		return nil, stead.E(stead.CodeBrowserUnsupported, nil)
@@ -105,6 +106,7 @@ func (b *Browser) start(with Installed) error {
 // listen reads what the browser prints. Until it is proved, its last line explains a failure; afterwards, when it
 // could hold what a page says, it is thrown away.
 func (b *Browser) listen() {
+	defer close(b.heard)
 	lines := bufio.NewScanner(b.proc.stderr)
 	for lines.Scan() {
 		b.mu.Lock()
@@ -145,27 +147,28 @@ func (b *Browser) answer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	version := b.client.Send("", "Browser.getVersion", nil)
-	answered := make(chan error, 1)
-	b.work.Go(func() { answered <- version.Wait(ctx, nil) })
-	refused := make(chan error, 1)
-	b.work.Go(func() { refused <- b.until(ctx, func() bool { return b.refused }) })
-	select {
-	case err := <-answered:
-		if err == nil {
-			return nil
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.refused {
-			return errPolicy
-		}
-		return fmt.Errorf("no answer on the pipe: %w (its last words: %q)", err, b.lastWords)
-	case err := <-refused:
-		if err == nil {
-			return errPolicy
-		}
-		return fmt.Errorf("no answer on the pipe: %w", err)
+	asked, stop := context.WithCancel(ctx)
+	defer stop()
+	b.work.Go(func() { // a refusal on stderr ends the wait for an answer that will not come
+		defer stop()
+		_ = b.until(asked, func() bool { return b.refused })
+	})
+	err := version.Wait(asked, nil)
+	if err == nil {
+		return nil
 	}
+	if b.client.Err() != nil { // it is ending: its last words may still be on their way
+		select {
+		case <-b.heard:
+		case <-time.After(lastWordsLimit):
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.refused {
+		return errPolicy
+	}
+	return fmt.Errorf("no answer on the pipe: %w (its last words: %q)", err, b.lastWords)
 }
 
 // attach asks to be attached to pages, present and future, the latter paused until we have dressed them.

@@ -83,6 +83,12 @@ func newMemberApp(t *testing.T) *memberApp {
 		page(w, `<dialog id=d style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog open</dialog>
 			<script>d.showModal()</script>`)
 	})
+	mux.HandleFunc("GET /shadow", func(w http.ResponseWriter, r *http.Request) {
+		page(w, `Shadow page <div id=h></div><script>
+			const s = h.attachShadow({mode: 'closed'})
+			s.innerHTML = '<dialog style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog</dialog>'
+			setTimeout(() => s.firstChild.showModal(), 300)</script>`)
+	})
 	mux.HandleFunc("GET /fullscreen", func(w http.ResponseWriter, r *http.Request) {
 		page(w, `<div id=wall style="background:#dd8">Fullscreen page <button id=go onclick="wall.requestFullscreen()">go</button></div>`)
 	})

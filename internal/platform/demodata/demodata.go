@@ -134,12 +134,15 @@ func plain(name string) string {
 	}, letters.Replace(norm.NFD.String(strings.Map(unicode.ToLower, name))))
 }
 
-// Load adds the demo's accounts, branches, members and staff to an empty store, in one transaction. A store that has
-// members stays as it is. issuer is the demo's identity provider.
+// Load adds the demo's accounts, branches, members and staff to an empty store, in one transaction. In a store that
+// has members, only the staff's sign-in is brought up to date: issuer is the demo's identity provider, whose address
+// changes with the port.
 func Load(ctx context.Context, s store.Store, issuer string) error {
 	return s.Update(ctx, func(tx store.Tx) error {
-		if n, err := tx.CountMembers(); err != nil || n > 0 {
+		if n, err := tx.CountMembers(); err != nil {
 			return err
+		} else if n > 0 {
+			return signInAt(tx, issuer)
 		}
 		for _, a := range accounts {
 			if err := tx.PutAccount(stead.AccountID(a.id), a.name); err != nil {
@@ -165,4 +168,17 @@ func Load(ctx context.Context, s store.Store, issuer string) error {
 		}
 		return nil
 	})
+}
+
+func signInAt(tx store.Tx, issuer string) error {
+	for _, p := range Staff() {
+		known, err := tx.Staff(p.ID)
+		if err != nil {
+			return fmt.Errorf("demo staff %s: %w", p.ID, err)
+		}
+		if err := tx.PutStaff(known, issuer, string(p.ID)); err != nil {
+			return fmt.Errorf("demo staff %s: %w", p.ID, err)
+		}
+	}
+	return nil
 }

@@ -122,8 +122,14 @@ func (f *fakePlatform) slowNotices(d time.Duration, meanwhile func()) {
 	})
 }
 
-// end revokes a session.
-func (f *fakePlatform) end(raw string) { f.with(func() { delete(f.live, raw) }) }
+// end revokes a session. The platform may go on telling whose it was.
+func (f *fakePlatform) end(raw string) {
+	f.with(func() {
+		in := f.live[raw]
+		in.Active = false
+		f.live[raw] = in
+	})
+}
 
 func (f *fakePlatform) count(path string) (n int) {
 	f.with(func() { n = f.counts[path] })

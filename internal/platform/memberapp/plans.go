@@ -63,7 +63,6 @@ type provider struct {
 	Miles     string
 	Copay     int
 	InNetwork bool
-	tenths    int
 }
 
 // validZip reports whether z is five ASCII digits.
@@ -82,27 +81,28 @@ func region(zip string) string {
 // looks there sees the same ones.
 func providersNear(zip string, p plan) []provider {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(zip))                // a hash never fails
-	rnd := rand.New(rand.NewPCG(h.Sum64(), 1)) //nolint:gosec // the same zip code must give the same providers
+	_, _ = h.Write([]byte(zip)) // a hash never fails
+
+	//nolint:gosec // not for secrets: the same zip code must give the same providers
+	rnd := rand.New(rand.NewPCG(h.Sum64(), 1))
 	pick := func(from ...string) string { return from[rnd.IntN(len(from))] }
-	out := make([]provider, 0, 8)
-	for i := range cap(out) {
-		special := pick("Cardiology", "Dermatology", "Orthopedics", "Physical therapy", "Eye care", "Pediatrics", "Mental health")
-		if i < 3 {
-			special = "Primary care"
-		}
-		v := provider{Specialty: special, tenths: 3 + rnd.IntN(120), InNetwork: rnd.IntN(5) > 0, Copay: p.Specialist,
-			Name: "Dr. " + pick("Amara", "Benjamin", "Clara", "Dmitri", "Elena", "Farid", "Grace", "Hiro", "Ines", "Jonas") + " " +
-				pick("Abbott", "Bianchi", "Castillo", "Dubois", "Eze", "Fraser", "Gupta", "Holm", "Ivers", "Jansen", "Kim", "Lindqvist"),
+	first := []string{"Amara", "Benjamin", "Clara", "Dmitri", "Elena", "Farid", "Grace", "Hiro", "Ines", "Jonas"}
+	last := []string{"Abbott", "Bianchi", "Castillo", "Dubois", "Eze", "Fraser", "Gupta", "Holm", "Ivers", "Jansen"}
+	firsts, lasts := rnd.Perm(len(first)), rnd.Perm(len(last))
+	tenths := 2
+	out := make([]provider, 8)
+	for i := range out {
+		tenths += 2 + rnd.IntN(18)
+		v := provider{Specialty: "Primary care", Copay: p.Primary, InNetwork: rnd.IntN(4) > 0,
+			Name:  "Dr. " + first[firsts[i]] + " " + last[lasts[i]],
+			Miles: fmt.Sprintf("%d.%d", tenths/10, tenths%10),
 			Address: fmt.Sprintf("%d %s %s", 10+rnd.IntN(1900), pick("Cedar", "Lake", "Maple", "Mill", "Orchard", "Park", "River", "Summit"),
 				pick("Street", "Avenue", "Road", "Way"))}
-		if special == "Primary care" {
-			v.Copay = p.Primary
+		if i%3 != 0 {
+			v.Specialty, v.Copay = pick("Cardiology", "Dermatology", "Orthopedics", "Physical therapy", "Eye care", "Pediatrics", "Mental health"), p.Specialist
 		}
-		v.Miles = fmt.Sprintf("%d.%d", v.tenths/10, v.tenths%10)
-		out = append(out, v)
+		out[i] = v
 	}
-	slices.SortStableFunc(out, func(a, b provider) int { return cmp.Compare(a.tenths, b.tenths) })
 	return out
 }
 

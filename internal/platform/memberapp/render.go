@@ -14,7 +14,7 @@ import (
 //go:embed templates/*.html
 var templates embed.FS
 
-//go:embed assets/app.css assets/app.js
+//go:embed assets/app.css assets/app.js assets/icon.svg
 var assets embed.FS
 
 // pages are the parsed templates by name, each with the frame around it.
@@ -112,18 +112,27 @@ func write(w http.ResponseWriter, ans answer) {
 	_, _ = w.Write(ans.body) // the reader went away: nobody left to tell
 }
 
-// serveAsset answers the portal's own style and script, which are the same for everybody.
+// serveAsset answers the portal's own style, script and icon, which are the same for everybody.
 func serveAsset(w http.ResponseWriter, r *http.Request) bool {
-	kind, ok := map[string]string{"/assets/app.css": "text/css; charset=utf-8", "/assets/app.js": "text/javascript; charset=utf-8"}[r.URL.Path]
-	if !ok || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+	var kind string
+	name := r.URL.Path
+	switch name {
+	case "/assets/app.css":
+		kind = "text/css; charset=utf-8"
+	case "/assets/app.js":
+		kind = "text/javascript; charset=utf-8"
+	case "/assets/icon.svg", "/favicon.ico": // browsers ask for the second on their own
+		kind, name = "image/svg+xml", "/assets/icon.svg"
+	}
+	if kind == "" || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
 		return false
 	}
-	b, err := assets.ReadFile(r.URL.Path[1:])
+	b, err := assets.ReadFile(name[1:])
 	if err != nil {
 		return false
 	}
 	w.Header().Set("Content-Type", kind)
-	_, _ = w.Write(b) //nolint:gosec // one of two files of our own; when the reader went away, nobody is left to tell
+	_, _ = w.Write(b) //nolint:gosec // one of three files of our own; when the reader went away, nobody is left to tell
 	return true
 }
 

@@ -33,6 +33,7 @@ func TestS1_06_EveryRequestIsReportedInOrderWithItsSession(t *testing.T) {
 	p.do("DELETE", "/preferences", s, nil)
 	p.post("/signout", s, nil)
 	p.get("/assets/app.css", s)
+	p.get("/favicon.ico", s)
 	p.get("/healthz", s)
 	got := p.await(14)
 	wantActions(t, got,

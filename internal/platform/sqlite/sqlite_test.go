@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -19,6 +20,39 @@ func TestStore(t *testing.T) {
 		}
 		return open(t, filepath.Join(folder.(string), "stead.db"))
 	})
+}
+
+// After an error other than a conflict SQLite may have rolled back by itself. An update whose function passes over
+// such an error must not commit what came after it.
+func TestUpdateDoesNotCommitAfterASwallowedError(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "stead.db"))
+	err := s.Update(t.Context(), func(port store.Tx) error {
+		tx := port.(*tx)
+		if err := tx.SetValue("a", "1"); err != nil {
+			return err
+		}
+		if _, err := tx.exec("ROLLBACK; nonsense"); err == nil {
+			t.Error("nonsense was executed")
+		}
+		if err := tx.SetValue("b", "1"); err == nil {
+			t.Error("a statement was let through afterwards")
+		}
+		return nil
+	})
+	if err == nil {
+		t.Error("the update succeeded")
+	}
+	err = s.View(t.Context(), func(tx store.Tx) error {
+		for _, name := range []string{"a", "b"} {
+			if _, err := tx.Value(name); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s is there: %v", name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func open(t *testing.T, path string) *Store {
