@@ -78,18 +78,8 @@ func newHandoff() (code string, hash [32]byte) {
 // question gathers what Decide looks at, in one consistent state of the database.
 func question(tx store.Tx, agent stead.Staff, id stead.MemberID, ticket string) (stead.Question, error) {
 	q := stead.Question{Agent: agent, Ticket: ticket}
-	member, err := tx.Member(id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := target(tx, &q, id); err != nil {
 		return q, err
-	}
-	if err == nil {
-		q.Member = &member
-		other, err := tx.StaffOfMember(id)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return q, err
-		}
-		q.MemberIsStaff = err == nil
-		q.MemberIsSelf = err == nil && other.ID == agent.ID
 	}
 	owed, err := tx.OwedNotes(agent.ID)
 	if err != nil {
@@ -102,6 +92,25 @@ func question(tx store.Tx, agent stead.Staff, id stead.MemberID, ticket string) 
 		}
 	}
 	return q, nil
+}
+
+// target fills in who the member is, and whether they work here.
+func target(tx store.Tx, q *stead.Question, id stead.MemberID) error {
+	member, err := tx.Member(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	q.Member = &member
+	other, err := tx.StaffOfMember(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	q.MemberIsStaff = err == nil
+	q.MemberIsSelf = err == nil && other.ID == q.Agent.ID
+	return err
 }
 
 // MayStart answers whether to offer a session for the member at all: "" or the code that says why not.

@@ -7,4 +7,6 @@ import (
 )
 
 // GuardedUntil is the session's end by this node's monotonic clock.
-func (a *Authority) GuardedUntil(id stead.SessionID) time.Time { return a.guard.arm(id, stead.SessionTTL) }
+func (a *Authority) GuardedUntil(id stead.SessionID) time.Time {
+	return a.guard.arm(id, stead.SessionTTL)
+}

@@ -134,8 +134,8 @@ func (a *Authority) Introspect(ctx context.Context, raw string) (*token.Claims, 
 			string(row.Account) != c.Account || row.Scope != c.Scope {
 			return nil
 		}
-		q, err := question(tx, stead.Staff{}, row.Member, "")
-		if err != nil {
+		var q stead.Question
+		if err := target(tx, &q, row.Member); err != nil {
 			return err
 		}
 		agent, err := tx.Staff(row.Agent)

@@ -26,32 +26,34 @@ func TestStore(t *testing.T) {
 // such an error must not commit what came after it.
 func TestUpdateDoesNotCommitAfterASwallowedError(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "stead.db"))
-	err := s.Update(t.Context(), func(port store.Tx) error {
-		tx := port.(*tx)
-		if err := tx.SetValue("a", "1"); err != nil {
-			return err
-		}
-		if _, err := tx.exec("ROLLBACK; nonsense"); err == nil {
-			t.Error("nonsense was executed")
-		}
-		if err := tx.SetValue("b", "1"); err == nil {
-			t.Error("a statement was let through afterwards")
-		}
-		return nil
-	})
-	if err == nil {
-		t.Error("the update succeeded")
-	}
-	err = s.View(t.Context(), func(tx store.Tx) error {
-		for _, name := range []string{"a", "b"} {
-			if _, err := tx.Value(name); !errors.Is(err, store.ErrNotFound) {
-				t.Errorf("%s is there: %v", name, err)
+	for _, bad := range []string{"nonsense", "ROLLBACK; nonsense"} {
+		err := s.Update(t.Context(), func(port store.Tx) error {
+			tx := port.(*tx)
+			if err := tx.SetValue("a", "1"); err != nil {
+				return err
 			}
+			if _, err := tx.exec(bad); err == nil {
+				t.Errorf("%q was executed", bad)
+			}
+			if err := tx.SetValue("b", "1"); err == nil {
+				t.Errorf("%q: a statement was let through afterwards", bad)
+			}
+			return nil
+		})
+		if err == nil {
+			t.Errorf("%q: the update succeeded", bad)
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+		err = s.View(t.Context(), func(tx store.Tx) error {
+			for _, name := range []string{"a", "b"} {
+				if _, err := tx.Value(name); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("%q: %s is there: %v", bad, name, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
