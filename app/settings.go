@@ -37,7 +37,7 @@ func UserSettings() Settings {
 	var content struct {
 		Platform string `json:"platform"`
 	}
-	raw, err := os.ReadFile(file) //nolint:gosec // the user's own settings
+	raw, err := os.ReadFile(file) // the user's own settings
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.problem = stead.Errorf(stead.CodeConfigInvalid, `write {"platform": "https://…"} to %s; to try Stead without a platform, start: stead demo`, file)

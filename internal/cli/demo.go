@@ -121,7 +121,7 @@ func closeAll(listeners []net.Listener) {
 
 // demoLog writes the servers' log into the data folder, so that the terminal shows only what a person wants.
 func demoLog(dir string) (*slog.Logger, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // the demo's own folder
+	f, err := os.OpenFile(filepath.Join(dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", dir).Because(err)
 	}

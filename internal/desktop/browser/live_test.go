@@ -46,55 +46,49 @@ type memberApp struct {
 	requests []*http.Request
 }
 
+// pages are those that only show something.
+var pages = map[string]string{
+	"/{$}": `<body style="margin:0"><div id=top style="height:10px">Home</div>
+		<p><a id=plain href="/second">second</a> <a id=opener href="/popup" target="_blank" rel="opener">popup</a>
+		<a id=noopener href="/noopener" target="_blank" rel="noopener">noopener</a></p>
+		<script>window.early = document.cookie</script>`,
+	"/second":   `Second page`,
+	"/popup":    `Popup page`,
+	"/noopener": `Noopener page`,
+	"/frames":   `Frames page <iframe id=inner src="/second" style="width:600px;height:200px"></iframe>`,
+	"/hostile": `<style>html, html > *, div { display:none !important; opacity:0 !important; visibility:hidden !important;
+		transform:translateY(-500px) !important; transition: all 999s !important }</style>
+		<script>for (const k of ['click','pointerdown','mousedown','keydown'])
+			addEventListener(k, (e) => { e.preventDefault(); e.stopImmediatePropagation() }, true)</script>Hostile page`,
+	"/fixed": `<header id=pinned style="position:fixed;top:0;left:0;right:0;height:50px;background:#ddd">Pinned</header>
+		<div style="height:3000px">Fixed page</div>`,
+	"/dialog": `<dialog id=d style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog open</dialog>
+		<script>d.showModal()</script>`,
+	"/shadow": `Shadow page <div id=h></div><script>
+		const s = h.attachShadow({mode: 'closed'})
+		s.innerHTML = '<dialog style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog</dialog>'
+		setTimeout(() => s.firstChild.showModal(), 300)</script>`,
+	"/fullscreen": `<div id=wall style="background:#dd8">Fullscreen page
+		<button id=go onclick="wall.requestFullscreen()">go</button></div>`,
+}
+
 func newMemberApp(t *testing.T) *memberApp {
 	app := &memberApp{}
-	page := func(w http.ResponseWriter, body string) {
+	show := func(w http.ResponseWriter, body string) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, "<!doctype html><title>portal</title>", body)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `<body style="margin:0"><div id=top style="height:10px">Home</div>
-			<p><a id=plain href="/second">second</a> <a id=opener href="/popup" target="_blank" rel="opener">popup</a>
-			<a id=noopener href="/noopener" target="_blank" rel="noopener">noopener</a></p>
-			<script>window.early = document.cookie</script>`)
-	})
-	mux.HandleFunc("GET /second", func(w http.ResponseWriter, r *http.Request) { page(w, "Second page") })
-	mux.HandleFunc("GET /popup", func(w http.ResponseWriter, r *http.Request) { page(w, "Popup page") })
-	mux.HandleFunc("GET /noopener", func(w http.ResponseWriter, r *http.Request) { page(w, "Noopener page") })
+	for path, body := range pages {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { show(w, body) })
+	}
 	mux.HandleFunc("GET /strict", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
-		page(w, "Strict page")
-	})
-	mux.HandleFunc("GET /frames", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `Frames page <iframe id=inner src="/second" style="width:600px;height:200px"></iframe>`)
-	})
-	mux.HandleFunc("GET /hostile", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `<style>html, html > *, div { display:none !important; opacity:0 !important; visibility:hidden !important;
-			transform:translateY(-500px) !important; transition: all 999s !important }</style>
-			<script>for (const k of ['click','pointerdown','mousedown','keydown'])
-				addEventListener(k, (e) => { e.preventDefault(); e.stopImmediatePropagation() }, true)</script>Hostile page`)
-	})
-	mux.HandleFunc("GET /fixed", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `<header id=pinned style="position:fixed;top:0;left:0;right:0;height:50px;background:#ddd">Pinned</header>
-			<div style="height:3000px">Fixed page</div>`)
-	})
-	mux.HandleFunc("GET /dialog", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `<dialog id=d style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog open</dialog>
-			<script>d.showModal()</script>`)
-	})
-	mux.HandleFunc("GET /shadow", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `Shadow page <div id=h></div><script>
-			const s = h.attachShadow({mode: 'closed'})
-			s.innerHTML = '<dialog style="width:100vw;height:100vh;max-width:none;max-height:none">Dialog</dialog>'
-			setTimeout(() => s.firstChild.showModal(), 300)</script>`)
-	})
-	mux.HandleFunc("GET /fullscreen", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `<div id=wall style="background:#dd8">Fullscreen page <button id=go onclick="wall.requestFullscreen()">go</button></div>`)
+		show(w, "Strict page")
 	})
 	mux.HandleFunc("GET /refused", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
-		page(w, "Refused")
+		show(w, "Refused")
 	})
 	mux.HandleFunc("GET /export", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Disposition", `attachment; filename="export.csv"`)

@@ -108,7 +108,7 @@ func refusal(resp *http.Response, body []byte) error {
 		return stead.Errorf(stead.CodeVersion, "status %d", resp.StatusCode)
 	}
 	if stead.Code(p.Code) == stead.CodeChainGap && p.NextSeq != nil && *p.NextSeq > 0 {
-		return &gapError{next: uint64(*p.NextSeq)} //nolint:gosec // checked to be positive
+		return &gapError{next: uint64(*p.NextSeq)}
 	}
 	e := stead.E(stead.Code(p.Code), nil)
 	if p.Detail != nil {

@@ -24,5 +24,5 @@ func (c *Client) PostRecords(ctx context.Context, b outbox.Batch) (outbox.Ack, e
 	if errors.As(err, &gap) {
 		return outbox.Ack{Epoch: b.Epoch, NextSeq: gap.next}, err
 	}
-	return outbox.Ack{Epoch: b.Epoch, NextSeq: uint64(max(ack.NextSeq, 0))}, err //nolint:gosec // not negative
+	return outbox.Ack{Epoch: b.Epoch, NextSeq: uint64(max(ack.NextSeq, 0))}, err
 }

@@ -87,7 +87,7 @@ func writeJournal(path string, entries []entry) error {
 }
 
 func readJournal(path string) ([]entry, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // our own file
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -114,7 +114,7 @@ func (c *Control) intend(ctx context.Context, r *run, previous *run) error {
 	}
 	a := r.ask
 	placed, err := c.Outbox.Append(ctx, outbox.Entry{Kind: audit.SessionIntent, EventID: r.intent, Actor: c.Agent.Pseudonym, Subject: &a.Subject,
-		Texts: nonEmpty("reason", a.Reason.Text, "member_name", a.Member.Name, "member_email", a.Member.Email),
+		Texts: nonEmpty(text{"reason", a.Reason.Text}, text{"member_name", a.Member.Name}, text{"member_email", a.Member.Email}),
 		Body: audit.Body{"account": a.Member.Account, "category": string(a.Reason.Category), "ticket": a.Ticket,
 			"consent": string(a.Consent.How), "name_matches": a.NameMatch, "email_matches": a.MailMatch}})
 	if err != nil {
@@ -124,11 +124,13 @@ func (c *Control) intend(ctx context.Context, r *run, previous *run) error {
 	return nil
 }
 
-func nonEmpty(pairs ...string) []audit.Text {
+type text struct{ name, value string }
+
+func nonEmpty(texts ...text) []audit.Text {
 	var out []audit.Text
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			out = append(out, audit.NewText(pairs[i], pairs[i+1]))
+	for _, t := range texts {
+		if t.value != "" {
+			out = append(out, audit.NewText(t.name, t.value))
 		}
 	}
 	return out

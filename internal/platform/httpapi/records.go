@@ -23,7 +23,7 @@ func (s *server) PostRecords(ctx context.Context, r api.PostRecordsRequestObject
 		next, err = s.Ledger.TakeIn(tx, b)
 		return err
 	})
-	return api.PostRecords200JSONResponse{NextSeq: int64(next)}, err //nolint:gosec // a count of records
+	return api.PostRecords200JSONResponse{NextSeq: int64(next)}, err
 }
 
 func toBatch(r api.PostRecordsRequestObject) (ledger.Batch, error) {
