@@ -2,7 +2,7 @@ package stead
 
 import "unicode/utf8"
 
-// MaxParkedNotes is how many close-out notes an agent may owe and still start another session (DESIGN 4.10).
+// MaxParkedNotes is how many close-out notes an agent may owe and still start another session.
 const MaxParkedNotes = 1
 
 // Question is everything a decision depends on. Decide looks at nothing else.

@@ -2,7 +2,7 @@ package stead
 
 import "time"
 
-// The fixed times of a session (DESIGN 4.3, 5).
+// The fixed times of a session.
 const (
 	SessionTTL        = 20 * time.Minute // at most, by the database's clock; nobody extends it
 	HandoffTTL        = 30 * time.Second // from the start's answer to its redemption

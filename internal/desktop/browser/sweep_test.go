@@ -184,3 +184,63 @@ func TestAWipeThatLeavesFilesSaysSo(t *testing.T) {
 		t.Errorf("the next start swept %+v, %v", swept, err)
 	}
 }
+
+// startStray starts a shell that names the folder in its arguments, as helpers of a browser do.
+func startStray(t *testing.T, script, dir string) (ended chan struct{}) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", script, "sh", dir+"/")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended = make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
+	return ended
+}
+
+func TestWipeWaitsForTheBrowsersHelpers(t *testing.T) {
+	r := newRoot(t)
+	c, err := r.claim(t.Context(), "s1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := startStray(t, `sleep 0.3; mkdir -p "$1"; echo late > "$1/late"`, c.dir)
+	if w, err := c.wipe(t.Context()); err != nil || !w.Clean {
+		t.Fatalf("%+v, %v", w, err)
+	}
+	<-ended
+	if left := sessionFolders(t, r); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestWipeKillsAHelperThatStaysAndNoStranger(t *testing.T) {
+	for name, killed := range map[string]bool{"helper": true, "stranger": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRoot(t)
+			c, err := r.claim(t.Context(), "s1", time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := startStray(t, "sleep 60; true", c.dir)
+			_, shell, _ := identify(naming(c.dir)[0])
+			c.rec.Exe = filepath.Join(filepath.Dir(shell), "chromium")
+			if !killed {
+				c.rec.Exe = "/usr/lib/chromium/chromium"
+			}
+			if w, err := c.wipe(t.Context()); err != nil || !w.Clean {
+				t.Fatalf("%+v, %v", w, err)
+			}
+			select {
+			case <-ended:
+				if !killed {
+					t.Error("a stranger was killed")
+				}
+			case <-time.After(300 * time.Millisecond):
+				if killed {
+					t.Error("the helper lives")
+				}
+			}
+		})
+	}
+}

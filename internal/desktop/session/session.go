@@ -1,5 +1,5 @@
 // Package session is the desktop's heart: it starts a session, watches it, counts it down, ends it, and puts things
-// right after a crash (DESIGN 5, steps 3 to 7). It decides nothing: the platform does. It makes sure that nothing
+// right after a crash. It decides nothing: the platform does. It makes sure that nothing
 // is asked before it is recorded, that nothing half-started stays, and that a session that may no longer live is
 // gone from this machine.
 package session

@@ -70,7 +70,7 @@ func (a *Authority) endTx(tx store.Tx, s stead.Session, cause stead.Cause, by *s
 	}
 	e.Subject = member.Pseudonym
 	// Both identities of the session are in its end record, whoever ended it.
-	e.Facts["agent"] = agent.Pseudonym.String()
+	e.Facts[ledger.AgentFact] = agent.Pseudonym.String()
 	e.Texts = map[string]string{"agent_name": s.AgentName, "member_name": s.MemberName}
 	if err := a.Ledger.Write(tx, e); err != nil {
 		return err

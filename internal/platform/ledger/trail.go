@@ -13,6 +13,9 @@ import (
 	"stead/internal/platform/store"
 )
 
+// AgentFact is the fact that holds the pseudonym of a session's agent where somebody else acted.
+const AgentFact = "agent"
+
 // Person is somebody a record names.
 type Person struct {
 	ID, Name, Email string
@@ -69,7 +72,23 @@ func (l *Ledger) line(tx store.Tx, e store.IntakeEntry) (Line, error) {
 	if line.Subject, err = person(tx, e.Subject); err != nil {
 		return Line{}, err
 	}
+	if err := nameAgent(tx, line.Facts); err != nil {
+		return Line{}, err
+	}
 	return line, l.openTexts(tx, e, line.Texts)
+}
+
+// nameAgent puts a person's id where a record has the pseudonym of the session's agent as a fact.
+func nameAgent(tx store.Tx, facts map[string]string) error {
+	p, err := stead.ParsePseudonym(facts[AgentFact])
+	if err != nil {
+		return nil //nolint:nilerr // there is no such fact
+	}
+	agent, err := person(tx, p)
+	if agent != nil {
+		facts[AgentFact] = agent.ID
+	}
+	return err
 }
 
 func (l *Ledger) openTexts(tx store.Tx, e store.IntakeEntry, into map[string]string) error {

@@ -45,20 +45,21 @@ func (t *tx) DeviceHead(id stead.DeviceID, epoch [16]byte) (seq uint64, leaf [32
 
 // SetDeviceHead implements store.DeviceTx.
 func (t *tx) SetDeviceHead(id stead.DeviceID, epoch [16]byte, seq uint64, leaf [32]byte) error {
-	if err := fits(seq); err != nil {
+	n, err := column(seq)
+	if err != nil {
 		return err
 	}
-	_, err := t.exec(`INSERT INTO device_heads (device, epoch, seq, leaf) VALUES (?1, ?2, ?3, ?4)
-		ON CONFLICT (device, epoch) DO UPDATE SET seq = ?3, leaf = ?4`, id, epoch[:], int64(seq), leaf[:])
+	_, err = t.exec(`INSERT INTO device_heads (device, epoch, seq, leaf) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT (device, epoch) DO UPDATE SET seq = ?3, leaf = ?4`, id, epoch[:], n, leaf[:])
 	return err
 }
 
-// fits refuses a sequence number that no honest chain reaches and no column holds.
-func fits(seq uint64) error {
+// column is how a sequence number is stored. It refuses one that no honest chain reaches and no column holds.
+func column(seq uint64) (int64, error) {
 	if seq > math.MaxInt64 {
-		return fmt.Errorf("sqlite: sequence number %d is out of range", seq)
+		return 0, fmt.Errorf("sqlite: sequence number %d is out of range", seq)
 	}
-	return nil
+	return int64(seq), nil
 }
 
 // PutCode implements store.DeviceTx.

@@ -80,6 +80,9 @@ func contents(t *testing.T, db *sql.DB, table string) string {
 		}
 		b.WriteString("\n")
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return b.String()
 }
 

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"errors"
-	"math"
 	"strings"
 
 	"stead/internal/platform/store"
@@ -21,7 +20,8 @@ func readEntry(row scanner) (e store.IntakeEntry, err error) {
 
 // AppendIntake implements store.IntakeTx.
 func (t *tx) AppendIntake(e store.IntakeEntry) (index int64, err error) {
-	if err := fits(e.Seq); err != nil {
+	seq, err := column(e.Seq)
+	if err != nil {
 		return 0, err
 	}
 	var texts any
@@ -31,18 +31,19 @@ func (t *tx) AppendIntake(e store.IntakeEntry) (index int64, err error) {
 	err = t.one(`INSERT INTO intake (event_id, device, epoch, seq, leaf, envelope, sealed_texts, texts_of, kind, session,
 			actor, subject, received_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING idx`,
-		[]any{e.EventID[:], e.Device[:], e.Epoch[:], int64(e.Seq), e.Leaf[:], e.Envelope, texts, bytesOrNull(e.TextsOf[:]),
+		[]any{e.EventID[:], e.Device[:], e.Epoch[:], seq, e.Leaf[:], e.Envelope, texts, bytesOrNull(e.TextsOf[:]),
 			e.Kind, e.Session, bytesOrNull(e.Actor[:]), bytesOrNull(e.Subject[:]), millis(e.ReceivedAt)}, &index)
 	return index, err
 }
 
 // IntakeAt implements store.IntakeTx.
 func (t *tx) IntakeAt(device, epoch [16]byte, seq uint64) (store.IntakeEntry, error) {
-	if seq == 0 || seq > math.MaxInt64 { // 0 is no place in a chain
+	n, err := column(seq)
+	if err != nil || n == 0 { // 0 is no place in a chain
 		return store.IntakeEntry{}, store.ErrNotFound
 	}
 	return first(t, readEntry, "SELECT "+intakeColumns+" FROM intake WHERE device = ? AND epoch = ? AND seq = ? AND seq > 0",
-		device[:], epoch[:], int64(seq))
+		device[:], epoch[:], n)
 }
 
 // Trail implements store.IntakeTx.

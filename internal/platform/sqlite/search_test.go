@@ -136,19 +136,28 @@ func plans(t *testing.T, s *Store, bound bounds, query string, scope stead.Scope
 		t.Fatal(err)
 	}
 	for q := range c.stmts {
-		rows, err := c.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q, make([]any, strings.Count(q, "?"))...)
-		if err != nil {
+		lines = append(lines, plan(t, c, q)...)
+	}
+	return lines
+}
+
+func plan(t *testing.T, c *connection, query string) (lines []string) {
+	t.Helper()
+	rows, err := c.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 			t.Fatal(err)
 		}
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			lines = append(lines, detail)
-		}
-		_ = rows.Close()
+		lines = append(lines, detail)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return lines
 }

@@ -39,7 +39,7 @@ func (t *tx) readClock() error {
 
 // exec runs a statement and returns how many rows it touched.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	stmt, done, err := t.prepare(query)
+	stmt, done, err := t.prepare(query) //nolint:sqlclosecheck // the connection keeps it or done closes it
 	if err != nil {
 		return 0, err
 	}
@@ -53,7 +53,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // one scans the only row of a query; store.ErrNotFound when there is none.
 func (t *tx) one(query string, args []any, into ...any) error {
-	stmt, done, err := t.prepare(query)
+	stmt, done, err := t.prepare(query) //nolint:sqlclosecheck // the connection keeps it or done closes it
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ type scanner interface{ Scan(into ...any) error }
 
 // all reads every row of a query before it returns.
 func all[T any](t *tx, read func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	stmt, done, err := t.prepare(query)
+	stmt, done, err := t.prepare(query) //nolint:sqlclosecheck // the connection keeps it or done closes it
 	if err != nil {
 		return nil, err
 	}

@@ -248,11 +248,16 @@ func listSessions(h *harness) {
 				sameSet(h, fmt.Sprintf("%+v", tt.f), order, tt.want)
 			}
 		}
-		for _, f := range []store.SessionFilter{{State: "dead"}, {After: "?"}, {After: "AAAA"}, {After: "'--"}} {
-			_, _, err := tx.ListSessions(f)
-			same(h, fmt.Sprintf("%+v", f), stead.CodeOf(err), stead.CodeBadRequest)
-		}
+		refuseBadFilters(h, tx)
 	})
+}
+
+func refuseBadFilters(h *harness, tx store.Tx) {
+	h.Helper()
+	for _, f := range []store.SessionFilter{{State: "dead"}, {After: "?"}, {After: "AAAA"}, {After: "'--"}} {
+		_, _, err := tx.ListSessions(f)
+		same(h, fmt.Sprintf("%+v", f), stead.CodeOf(err), stead.CodeBadRequest)
+	}
 }
 
 func sameSet(h *harness, what string, got, want []int) {

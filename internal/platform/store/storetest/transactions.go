@@ -135,8 +135,8 @@ func closeWaits(h *harness) {
 	s := h.Store
 	go func() { closed <- s.Close() }()
 	select {
-	case <-closed:
-		h.Error("closed while an update was running")
+	case err := <-closed:
+		h.Fatalf("closed while an update was running: %v", err)
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(leave)
