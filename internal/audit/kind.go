@@ -22,6 +22,7 @@ const (
 	MemberViewed    Kind = "member.viewed"
 	IdentityChecked Kind = "identity.checked"
 	NoteWritten     Kind = "note.written"
+	EnrolmentIssued Kind = "enrolment.issued" // a code with which one device may enrol
 	DeviceEnrolled  Kind = "device.enrolled"
 	StaffClaimed    Kind = "staff.claimed"
 )
@@ -30,7 +31,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{SessionIntent, SessionOutcome, SessionObservedEnd, DeviceRecovery,
 		SessionStarted, SessionOpened, SessionEnded, SessionRefused, SessionAction, MemberSearched, MemberViewed,
-		IdentityChecked, NoteWritten, DeviceEnrolled, StaffClaimed}
+		IdentityChecked, NoteWritten, EnrolmentIssued, DeviceEnrolled, StaffClaimed}
 }
 
 // FromDevice reports whether devices write this kind; the others are the platform's.

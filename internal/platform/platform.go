@@ -119,6 +119,9 @@ func (c Config) check() error {
 			return stead.Errorf(stead.CodeConfigInvalid, "%s is missing", f.name)
 		}
 	}
+	if c.ClientID == c.Audience {
+		return stead.Errorf(stead.CodeConfigInvalid, "audience must differ from client_id, or an ID token would pass for an access token")
+	}
 	for _, f := range []struct{ name, value string }{{"public_url", c.PublicURL}, {"issuer", c.Issuer}, {"app.start_url", c.App.StartURL}} {
 		u, err := url.Parse(f.value)
 		if err != nil || u.Host == "" || u.Scheme != "https" && !loopback(u.Hostname()) {

@@ -1,9 +1,15 @@
 package stead
 
-import "unicode/utf8"
+import (
+	"time"
+	"unicode/utf8"
+)
 
-// MaxParkedNotes is how many close-out notes an agent may owe and still start another session.
-const MaxParkedNotes = 1
+// How many close-out notes an agent may owe, and for how long, and still start another session.
+const (
+	MaxParkedNotes = 1
+	NoteDue        = 2 * time.Hour
+)
 
 // Question is everything a decision depends on. Decide looks at nothing else.
 type Question struct {
@@ -13,6 +19,7 @@ type Question struct {
 	MemberIsStaff bool    // a staff member of any role and tier, linked by identifier
 	MemberIsSelf  bool    // that staff member is the agent
 	NotesOwed     int     // close-out notes the agent still owes
+	NoteOverdue   bool    // one of them for longer than NoteDue
 	SameCase      bool    // every owed note is about this member and this ticket
 	Reason        Reason
 	Ticket        string
@@ -58,7 +65,7 @@ func Eligible(q Question) Code {
 		return CodePeer
 	case q.Member.Disabled:
 		return CodeMemberDisabled
-	case q.NotesOwed > MaxParkedNotes && !q.SameCase:
+	case (q.NotesOwed > MaxParkedNotes || q.NoteOverdue) && !q.SameCase:
 		return CodeNotesOwed
 	}
 	return ""

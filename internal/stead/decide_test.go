@@ -49,6 +49,7 @@ func TestDecide_S0_09_S0_16_S2_01(t *testing.T) {
 		{"disabled member", func(q *Question) { q.Member.Disabled = true }, CodeMemberDisabled},
 		{"one parked note is allowed", func(q *Question) { q.NotesOwed = 1 }, ""},
 		{"two owed notes are not", func(q *Question) { q.NotesOwed = 2 }, CodeNotesOwed},
+		{"one overdue note is too many", func(q *Question) { q.NotesOwed, q.NoteOverdue = 1, true }, CodeNotesOwed},
 		{"unless all are of the same case", func(q *Question) { q.NotesOwed, q.SameCase = 2, true }, ""},
 		{"S0_09 no reason", func(q *Question) { q.Reason = Reason{} }, CodeReasonInvalid},
 		{"S0_09 reason without category", func(q *Question) { q.Reason.Category = "" }, CodeReasonInvalid},

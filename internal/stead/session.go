@@ -78,7 +78,7 @@ type Session struct {
 }
 
 // NoteOwed reports whether the session is over and its close-out note is still missing. A session that was never
-// opened owes none: nothing was seen.
+// opened owes none: nothing was seen. What the device says the cause was does not matter.
 func (s Session) NoteOwed() bool {
-	return s.State == StateEnded && s.Cause != CauseNotOpened && s.NoteAt.IsZero()
+	return s.State == StateEnded && !s.OpenedAt.IsZero() && s.NoteAt.IsZero()
 }

@@ -29,7 +29,7 @@ type Action struct {
 func (a *Authority) Report(ctx context.Context, actions []Action) error {
 	return a.Store.Update(ctx, func(tx store.Tx) error {
 		for _, act := range actions {
-			if act.ID.Version() != 7 {
+			if act.ID.Version() != 7 || act.ID.Variant() != uuid.RFC4122 {
 				return stead.Errorf(stead.CodeBadRequest, "an action's id must be a UUIDv7")
 			}
 			row, err := tx.Session(act.Session)

@@ -85,10 +85,13 @@ func question(tx store.Tx, agent stead.Staff, id stead.MemberID, ticket string) 
 	if err != nil {
 		return q, err
 	}
-	q.NotesOwed, q.SameCase = len(owed), true
+	q.NotesOwed, q.SameCase = len(owed), ticket != ""
 	for _, s := range owed {
 		if s.Member != id || s.Ticket != ticket {
 			q.SameCase = false
+		}
+		if tx.Now().Sub(s.EndedAt) > stead.NoteDue {
+			q.NoteOverdue = true
 		}
 	}
 	return q, nil
@@ -104,6 +107,9 @@ func target(tx store.Tx, q *stead.Question, id stead.MemberID) error {
 		return err
 	}
 	q.Member = &member
+	if !q.Agent.Scope.Covers(member.Account, member.Branch) {
+		return nil // for the agent there is no such member: nothing more is asked, so that it takes no longer either
+	}
 	other, err := tx.StaffOfMember(id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

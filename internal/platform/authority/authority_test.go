@@ -11,6 +11,7 @@ import (
 	"stead/internal/stead"
 	"stead/internal/token"
 
+	"stead/internal/platform/authority"
 	"stead/internal/platform/store"
 )
 
@@ -55,8 +56,12 @@ func TestStartOpensForTheAgentAndTheMember_S1_06_S1_09_S1_13(t *testing.T) {
 
 func TestReasonIsInTheMembersNotes_S0_09(t *testing.T) {
 	w := newWorld(t)
-	w.start(lena, ana)
+	w.start(lena, bo) // never opened: nothing to note
+	w.live(lena, ana)
 	w.must(w.store.View(t.Context(), func(tx store.Tx) error {
+		if unopened, err := tx.MemberNotes("m-bo", 10); err != nil || len(unopened) != 0 {
+			t.Errorf("a session nobody opened is in the notes: %+v, %v", unopened, err)
+		}
 		notes, err := tx.MemberNotes("m-ana", 10)
 		if len(notes) != 1 || notes[0].Kind != "reason" || notes[0].Text != "plan page shows an error" || notes[0].Author != "Lena Ortiz" {
 			t.Errorf("notes %+v", notes)
@@ -161,9 +166,32 @@ func TestStartIsIdempotent(t *testing.T) {
 	w.must(err)
 	_, err = w.auth.Start(t.Context(), lena, req)
 	w.wantCode(err, stead.CodeHandoffInvalid)
+	unsigned := req
+	unsigned.Signature = nil
+	_, err = w.auth.Start(t.Context(), lena, unsigned) // not even a replay without the device
+	w.wantCode(err, stead.CodeDeviceSignature)
 	req.Ticket = "SUP-1"
 	_, err = w.auth.Start(t.Context(), lena, req)
 	w.wantCode(err, stead.CodeIdempotencyConflict)
+}
+
+// TestIntentMustSayWhatIsStarted changes each thing that was announced, and lets an intent grow old.
+func TestIntentMustSayWhatIsStarted(t *testing.T) {
+	for name, change := range map[string]func(*world, *authority.StartRequest){
+		"reason":   func(_ *world, r *authority.StartRequest) { r.Reason.Text = "something else altogether" },
+		"category": func(_ *world, r *authority.StartRequest) { r.Reason.Category = stead.CategoryOther },
+		"ticket":   func(_ *world, r *authority.StartRequest) { r.Ticket = "SUP-1" },
+		"consent":  func(_ *world, r *authority.StartRequest) { r.Consent.How = stead.ConsentEmail },
+		"age":      func(w *world, _ *authority.StartRequest) { w.store.pass(3 * time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			req := w.intend(lena, ana)
+			change(w, &req)
+			_, err := w.auth.Start(t.Context(), lena, req)
+			w.wantCode(err, stead.CodeIntentMismatch)
+		})
+	}
 }
 
 func TestHandoffIsSingleUseTimedAndBound(t *testing.T) {
@@ -294,6 +322,49 @@ func TestLostConnection(t *testing.T) {
 	}
 }
 
+// TestLostConnectionNeedsNoSweep: the request itself is refused, whether or not anybody has written the end yet.
+func TestLostConnectionNeedsNoSweep(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	w.store.pass(stead.HeartbeatGrace + time.Second)
+	if w.active(o.Token) {
+		t.Error("good without a heartbeat for longer than the grace")
+	}
+}
+
+func TestClockSetBackAcrossARestart(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	late := w.start(tom, bo)
+	w.must(w.store.Close())
+	w.store.pass(-time.Hour)
+	w.open()
+	if w.active(o.Token) {
+		t.Error("good although the clock stands before the session's start")
+	}
+	_, err := w.redeem(tom, late)
+	w.wantCode(err, stead.CodeHandoffInvalid)
+}
+
+// TestNotOpenedIsNoWayAroundTheNote: a device that redeemed its handoff has seen the member's pages, whatever it says.
+func TestNotOpenedIsNoWayAroundTheNote(t *testing.T) {
+	w := newWorld(t)
+	for _, m := range []stead.Member{ana, bo} {
+		s, err := w.auth.End(t.Context(), lena, w.live(lena, m).Session.ID, stead.CauseNotOpened)
+		w.must(err)
+		if s.Cause != stead.CauseBrowserClosed || !s.NoteOwed() {
+			t.Errorf("cause %s, owes a note: %v", s.Cause, s.NoteOwed())
+		}
+	}
+	_, err := w.auth.Start(t.Context(), lena, w.intend(lena, ana))
+	w.wantCode(err, stead.CodeNotesOwed)
+	unopened, err := w.auth.End(t.Context(), tom, w.start(tom, bo).Session.ID, stead.CauseNotOpened)
+	w.must(err)
+	if unopened.Cause != stead.CauseNotOpened || unopened.NoteOwed() {
+		t.Errorf("a session nobody opened: %s, %v", unopened.Cause, unopened.NoteOwed())
+	}
+}
+
 func TestUnredeemedStartEndsAndTellsNobody(t *testing.T) {
 	w := newWorld(t)
 	s := w.start(lena, ana)
@@ -351,7 +422,10 @@ func TestIntrospectAsksTheRowNotTheToken(t *testing.T) {
 		f(&s)
 		w.must(w.store.Update(t.Context(), func(tx store.Tx) error { return tx.PutStaff(s, "https://idp.test", string(s.ID)) }))
 	}
-	for name, f := range map[string]func(*stead.Staff){"privilege removed": func(s *stead.Staff) { s.Privilege = false }, "disabled": func(s *stead.Staff) { s.Disabled = true }} {
+	for name, f := range map[string]func(*stead.Staff){
+		"privilege removed": func(s *stead.Staff) { s.Privilege = false }, "disabled": func(s *stead.Staff) { s.Disabled = true },
+		"role changed": func(s *stead.Staff) { s.Role = stead.RoleAuditor }, "scope removed": func(s *stead.Staff) { s.Scope = stead.Scope{} },
+	} {
 		change(f)
 		if w.active(o.Token) {
 			t.Errorf("%s: the token is still good", name)

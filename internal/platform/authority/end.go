@@ -32,6 +32,8 @@ func (a *Authority) End(ctx context.Context, by stead.Staff, id stead.SessionID,
 			cause = stead.CauseAdmin
 		case !cause.Reportable():
 			return stead.Errorf(stead.CodeBadRequest, "cause")
+		case cause == stead.CauseNotOpened && row.State == stead.StateLive:
+			cause = stead.CauseBrowserClosed // the credential was handed out: what the device did with it cannot be known
 		}
 		if row.State != stead.StateEnded {
 			if err := a.endTx(tx, row.Session, cause, &by, time.Time{}); err != nil {
@@ -42,6 +44,9 @@ func (a *Authority) End(ctx context.Context, by stead.Staff, id stead.SessionID,
 		s = row.Session
 		return err
 	})
+	if err == nil {
+		a.guard.disarm(id)
+	}
 	return s, err
 }
 
@@ -75,7 +80,6 @@ func (a *Authority) endTx(tx store.Tx, s stead.Session, cause stead.Cause, by *s
 	if err := a.Ledger.Write(tx, e); err != nil {
 		return err
 	}
-	a.guard.disarm(s.ID)
 	if s.State == stead.StateStarted {
 		return nil // never opened: nobody was in, and nobody is told
 	}

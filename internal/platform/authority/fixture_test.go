@@ -140,15 +140,18 @@ func (w *world) intend(agent stead.Staff, m stead.Member) authority.StartRequest
 	key := stead.NewEventID()
 	subject := m.Pseudonym
 	rec := audit.Record{Device: d.id, Epoch: d.epoch, Seq: d.head.Seq + 1, Prev: d.head.Leaf, WallMS: time.Now().UnixMilli(), Kind: audit.SessionIntent,
-		EventID: key, Actor: agent.Pseudonym, Subject: &subject, KeyID: audit.KeyID(d.key.Public().(ed25519.PublicKey))}
+		EventID: key, Actor: agent.Pseudonym, Subject: &subject, KeyID: audit.KeyID(d.key.Public().(ed25519.PublicKey)),
+		Body: audit.Body{"account": string(m.Account), "category": "troubleshooting", "consent": "phone", "ticket": ""}}
+	texts := []audit.Text{audit.NewText("reason", "plan page shows an error")}
+	rec.Commit(texts)
 	envelope, err := rec.Encode()
 	w.must(err)
 	head := audit.Head{Device: d.id, Epoch: d.epoch, Seq: rec.Seq, Leaf: audit.Leaf(envelope)}
 	signature, err := audit.SignHead(d.key, head)
 	w.must(err)
 	w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
-		_, err := w.ledger.TakeIn(tx, ledger.Batch{Device: d.id, Epoch: d.epoch, FirstSeq: rec.Seq, Head: head, Signature: signature,
-			Records: []ledger.DeviceRecord{{Envelope: envelope}}})
+		_, err := w.ledger.TakeIn(tx, agent.ID, ledger.Batch{Device: d.id, Epoch: d.epoch, FirstSeq: rec.Seq, Head: head, Signature: signature,
+			Records: []ledger.DeviceRecord{{Envelope: envelope, Texts: texts}}})
 		return err
 	}))
 	d.head = head

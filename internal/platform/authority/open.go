@@ -34,7 +34,7 @@ func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.Sess
 		if err != nil {
 			return err
 		}
-		if err := checkHandoff(tx, row, code, signature); err != nil {
+		if err := a.checkHandoff(tx, row, code, signature); err != nil {
 			return err
 		}
 		now := tx.Now()
@@ -50,6 +50,9 @@ func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.Sess
 		if err := tx.ReleaseNotices(id, now); err != nil {
 			return err
 		}
+		if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: id, Author: agent.Name, Kind: "reason", Text: reasonLine(s), At: now}); err != nil {
+			return err
+		}
 		return a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionOpened, Session: id, Actor: agent.Pseudonym, Subject: member.Pseudonym,
 			Facts: audit.Body{"scope": s.Scope}})
 	})
@@ -61,13 +64,14 @@ func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.Sess
 	return Opened{Session: s, Token: raw, App: a.App}, err
 }
 
-func checkHandoff(tx store.Tx, row store.SessionRow, code audit.Secret, signature []byte) error {
+func (a *Authority) checkHandoff(tx store.Tx, row store.SessionRow, code audit.Secret, signature []byte) error {
 	if row.State == stead.StateEnded {
 		return stead.E(stead.CodeSessionEnded, nil)
 	}
 	hash := sha256.Sum256([]byte(code))
 	if row.State != stead.StateStarted || subtle.ConstantTimeCompare(hash[:], row.HandoffHash[:]) != 1 ||
-		tx.Now().Sub(row.StartedAt) > stead.HandoffTTL {
+		tx.Now().Sub(row.StartedAt) > stead.HandoffTTL || steppedBack(row.Session, tx.Now()) ||
+		stead.SessionTTL-a.guard.left(row.ID, row.ExpiresAt.Sub(tx.Now())) > stead.HandoffTTL {
 		return stead.E(stead.CodeHandoffInvalid, nil)
 	}
 	device, err := tx.Device(row.Device)
@@ -134,15 +138,15 @@ func (a *Authority) Introspect(ctx context.Context, raw string) (*token.Claims, 
 			string(row.Account) != c.Account || row.Scope != c.Scope {
 			return nil
 		}
-		var q stead.Question
-		if err := target(tx, &q, row.Member); err != nil {
-			return err
-		}
 		agent, err := tx.Staff(row.Agent)
 		if err != nil {
 			return err
 		}
-		if agent.Disabled || !agent.Privilege || q.Member == nil || q.Member.Disabled || q.MemberIsStaff {
+		q := stead.Question{Agent: agent}
+		if err := target(tx, &q, row.Member); err != nil {
+			return err
+		}
+		if stead.Eligible(q) != "" || q.Member.Account != row.Account {
 			return nil
 		}
 		good = &c
@@ -151,8 +155,19 @@ func (a *Authority) Introspect(ctx context.Context, raw string) (*token.Claims, 
 	return good, err
 }
 
-// stands reports whether the session is live by its row, by the database's clock and by this node's monotonic one.
+// stands reports whether the session is live by its row, was heard of lately, and has time left by the database's
+// clock and by this node's monotonic one. Each request asks, so nothing depends on the watch having swept.
 func (a *Authority) stands(tx store.Tx, s stead.Session) bool {
-	left := s.ExpiresAt.Sub(tx.Now())
-	return s.State == stead.StateLive && left > 0 && !a.guard.over(s.ID, left)
+	now := tx.Now()
+	left := s.ExpiresAt.Sub(now)
+	return s.State == stead.StateLive && left > 0 && now.Before(s.LastSeen.Add(stead.HeartbeatGrace)) && !steppedBack(s, now) && !a.guard.over(s.ID, left)
+}
+
+// clockLeeway is how far a clock may be corrected backwards without anybody noticing.
+const clockLeeway = 2 * time.Minute
+
+// steppedBack reports whether the database's clock stands before something that it has already stamped. Nothing can
+// be said about the session's time then, so it counts as over.
+func steppedBack(s stead.Session, now time.Time) bool {
+	return now.Before(s.StartedAt.Add(-clockLeeway)) || now.Before(s.LastSeen.Add(-clockLeeway))
 }

@@ -55,14 +55,15 @@ type Started struct {
 func (a *Authority) Start(ctx context.Context, agent stead.Staff, req StartRequest) (Started, error) {
 	var out Started
 	var refused error
+	var ended stead.SessionID // the session before, if this start ended one
 	err := a.Store.Update(ctx, func(tx store.Tx) error {
-		out, refused = Started{Now: tx.Now()}, nil
-		replayed, err := a.replay(tx, agent, req, &out)
-		if replayed || err != nil {
-			return err
-		}
+		out, refused, ended = Started{Now: tx.Now()}, nil, ""
 		device, err := checkDevice(tx, req)
 		if err != nil {
+			return err
+		}
+		replayed, err := a.replay(tx, agent, req, &out)
+		if replayed || err != nil {
 			return err
 		}
 		q, err := question(tx, agent, req.Member, req.Ticket)
@@ -78,10 +79,10 @@ func (a *Authority) Start(ctx context.Context, agent stead.Staff, req StartReque
 			refused = stead.E(code, nil)
 			return a.recordRefusal(tx, agent, req, code, q)
 		}
-		if err := checkIntent(tx, agent, *q.Member, req); err != nil {
+		if err := a.checkIntent(tx, agent, *q.Member, req); err != nil {
 			return err
 		}
-		out.Session, out.Handoff, err = a.insert(tx, agent, *q.Member, device, req)
+		out.Session, out.Handoff, ended, err = a.insert(tx, agent, *q.Member, device, req)
 		return err
 	})
 	if err == nil {
@@ -90,6 +91,7 @@ func (a *Authority) Start(ctx context.Context, agent stead.Staff, req StartReque
 	if err != nil {
 		return Started{}, err
 	}
+	a.guard.disarm(ended)
 	a.guard.arm(out.Session.ID, out.Session.ExpiresAt.Sub(out.Now))
 	a.nudge()
 	out.Descriptor, err = token.Describe(a.Keys.Current(), a.Issuer, out.Session)
@@ -132,8 +134,12 @@ func checkDevice(tx store.Tx, req StartRequest) (store.Device, error) {
 	return device, nil
 }
 
-// checkIntent holds the start to the record that announced it: it must have arrived, and say the same.
-func checkIntent(tx store.Tx, agent stead.Staff, member stead.Member, req StartRequest) error {
+// intentTTL is how old an intent may be. Its delivery is followed by the start at once; an older one belongs to a
+// start that was given up.
+const intentTTL = 2 * time.Minute
+
+// checkIntent holds the start to the record that announced it: it must have arrived just now, and say the same.
+func (a *Authority) checkIntent(tx store.Tx, agent stead.Staff, member stead.Member, req StartRequest) error {
 	device, err := stead.ParsePseudonym(string(req.Record.Device))
 	if err != nil {
 		return stead.E(stead.CodeDeviceUnknown, err)
@@ -146,30 +152,39 @@ func checkIntent(tx store.Tx, agent stead.Staff, member stead.Member, req StartR
 		return err
 	}
 	if e.Leaf != req.Record.Leaf || e.Kind != string(audit.SessionIntent) || e.EventID != req.Key ||
-		e.Actor != agent.Pseudonym || e.Subject != member.Pseudonym {
+		e.Actor != agent.Pseudonym || e.Subject != member.Pseudonym || tx.Now().Sub(e.ReceivedAt) > intentTTL {
+		return stead.E(stead.CodeIntentMismatch, nil)
+	}
+	said, err := a.Ledger.Read(tx, e)
+	if err != nil {
+		return err
+	}
+	if said.Texts["reason"] != req.Reason.Text || said.Facts["category"] != string(req.Reason.Category) || said.Facts["ticket"] != req.Ticket ||
+		said.Facts["account"] != string(req.Account) || said.Facts["consent"] != string(req.Consent.How) {
 		return stead.E(stead.CodeIntentMismatch, nil)
 	}
 	return nil
 }
 
-func (a *Authority) insert(tx store.Tx, agent stead.Staff, member stead.Member, device store.Device, req StartRequest) (stead.Session, string, error) {
+func (a *Authority) insert(tx store.Tx, agent stead.Staff, member stead.Member, device store.Device, req StartRequest) (s stead.Session, handoff string, ended stead.SessionID, err error) {
 	previous, err := Live(tx, agent.ID)
 	if err != nil {
-		return stead.Session{}, "", err
+		return s, "", "", err
 	}
 	if previous != nil {
+		ended = previous.ID
 		if err := a.endTx(tx, previous.Session, stead.CauseSuperseded, &agent, time.Time{}); err != nil {
-			return stead.Session{}, "", err
+			return s, "", "", err
 		}
 	}
 	now := tx.Now()
-	s := stead.Session{ID: stead.NewSessionID(), Agent: agent.ID, AgentName: agent.Name, Member: member.ID, MemberName: member.Name,
+	s = stead.Session{ID: stead.NewSessionID(), Agent: agent.ID, AgentName: agent.Name, Member: member.ID, MemberName: member.Name,
 		MemberEmail: member.Email, Account: member.Account, Device: device.ID, State: stead.StateStarted, Scope: a.scope(),
 		Reason: req.Reason, Ticket: req.Ticket, Consent: req.Consent,
 		StartedAt: now, ExpiresAt: now.Add(stead.SessionTTL), LastSeen: now}
 	code, hash := newHandoff()
 	if err := tx.InsertSession(store.SessionRow{Session: s, RequestKey: req.Key, RequestHash: req.hash(), HandoffHash: hash}); err != nil {
-		return s, "", err
+		return s, "", "", err
 	}
 	err = a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionStarted, Session: s.ID, Actor: agent.Pseudonym, Subject: member.Pseudonym,
 		Ref:   req.Key,
@@ -177,30 +192,22 @@ func (a *Authority) insert(tx store.Tx, agent stead.Staff, member stead.Member, 
 		Facts: audit.Body{"scope": s.Scope, "category": string(req.Reason.Category), "ticket": req.Ticket, "consent": string(req.Consent.How),
 			"account": string(s.Account), "device": string(device.ID), "expires_ms": s.ExpiresAt.UnixMilli()}})
 	if err != nil {
-		return s, "", err
+		return s, "", "", err
 	}
-	return s, code, tellStart(tx, s, agent)
-}
-
-// tellStart appends the reason to the member's notes and queues the notice, which stays hidden until the session is
-// really opened.
-func tellStart(tx store.Tx, s stead.Session, agent stead.Staff) error {
-	text := s.Reason.Text
-	if s.Ticket != "" {
-		text = joinNonEmpty(s.Ticket, text)
-	}
-	if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: s.ID, Author: agent.Name, Kind: "reason", Text: text, At: s.StartedAt}); err != nil {
-		return err
-	}
-	return tx.PutNotice(store.Notice{Member: s.Member, Session: s.ID, Kind: "started", AgentName: agent.Name, Reason: text,
+	// The notice stays hidden until the session is really opened.
+	return s, code, ended, tx.PutNotice(store.Notice{Member: s.Member, Session: s.ID, Kind: "started", AgentName: agent.Name, Reason: reasonLine(s),
 		Address: s.MemberEmail, CreatedAt: s.StartedAt})
 }
 
-func joinNonEmpty(a, b string) string {
-	if b == "" {
-		return a
+// reasonLine is the ticket and the reason, as far as there are any.
+func reasonLine(s stead.Session) string {
+	switch {
+	case s.Ticket == "":
+		return s.Reason.Text
+	case s.Reason.Text == "":
+		return s.Ticket
 	}
-	return a + ": " + b
+	return s.Ticket + ": " + s.Reason.Text
 }
 
 // recordRefusal keeps what was refused. The member's pseudonym is left out when the refusal must not tell whether

@@ -61,16 +61,16 @@ func (a *Authority) sweep(ctx context.Context) (time.Duration, error) {
 	if err != nil || len(overdue) == 0 {
 		return sleep, err
 	}
+	var errs []error // one session that cannot be ended must not keep the others alive
 	for _, row := range overdue {
-		if err := a.endOverdue(ctx, row.ID); err != nil {
-			return 0, err
-		}
+		errs = append(errs, a.endOverdue(ctx, row.ID))
 	}
-	return 0, nil
+	return 0, errors.Join(errs...)
 }
 
 func (a *Authority) endOverdue(ctx context.Context, id stead.SessionID) error {
-	return a.Store.Update(ctx, func(tx store.Tx) error {
+	ended := false
+	err := a.Store.Update(ctx, func(tx store.Tx) error {
 		row, err := tx.Session(id)
 		if err != nil || row.State == stead.StateEnded {
 			return err
@@ -83,8 +83,13 @@ func (a *Authority) endOverdue(ctx context.Context, id stead.SessionID) error {
 		if errors.Is(err, store.ErrConflict) {
 			return nil
 		}
+		ended = err == nil
 		return err
 	})
+	if err == nil && ended {
+		a.guard.disarm(id)
+	}
+	return err
 }
 
 // overdue says why a session is over at now, and since when.
@@ -111,11 +116,11 @@ type guard struct {
 
 func newGuard() *guard { return &guard{end: map[stead.SessionID]time.Time{}} }
 
-// arm notes that the session has that much left; an earlier end stays.
+// arm notes that the session has that much left, never more than a whole session; an earlier end stays.
 func (g *guard) arm(id stead.SessionID, left time.Duration) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	end := time.Now().Add(left)
+	end := time.Now().Add(min(left, stead.SessionTTL))
 	if old, ok := g.end[id]; ok && old.Before(end) {
 		return old
 	}
@@ -126,6 +131,11 @@ func (g *guard) arm(id stead.SessionID, left time.Duration) time.Time {
 // over reports whether the session's time has passed, arming it if this node has not seen it before.
 func (g *guard) over(id stead.SessionID, left time.Duration) bool {
 	return !time.Now().Before(g.arm(id, left))
+}
+
+// left is how much time the session has by the monotonic clock, arming it if this node has not seen it before.
+func (g *guard) left(id stead.SessionID, left time.Duration) time.Duration {
+	return time.Until(g.arm(id, left))
 }
 
 func (g *guard) disarm(id stead.SessionID) {

@@ -92,12 +92,8 @@ func (d *Desk) CheckIdentity(ctx context.Context, agent stead.Staff, id stead.Me
 			return err
 		}
 		at = tx.Now()
-		err = d.Ledger.Write(tx, ledger.Entry{Kind: audit.IdentityChecked, EventID: key, Actor: agent.Pseudonym, Subject: m.Pseudonym,
+		return d.Ledger.Write(tx, ledger.Entry{Kind: audit.IdentityChecked, EventID: key, Actor: agent.Pseudonym, Subject: m.Pseudonym,
 			Texts: map[string]string{"name": m.Name, "email": m.Email}, Facts: audit.Body{"name_matches": name, "email_matches": email}})
-		if errors.Is(err, store.ErrConflict) {
-			return nil // the same request again
-		}
-		return err
 	})
 	return at, err
 }

@@ -73,7 +73,7 @@ func toVerdict(c stead.Code) api.Verdict {
 
 // requestKey reads an idempotency key. It becomes the event id of the record the request writes, so it must be one.
 func requestKey(k api.IdempotencyKey) (uuid.UUID, error) {
-	if k.Version() != 7 {
+	if k.Version() != 7 || k.Variant() != uuid.RFC4122 {
 		return uuid.Nil, stead.Errorf(stead.CodeBadRequest, "Idempotency-Key must be a UUIDv7")
 	}
 	return k, nil

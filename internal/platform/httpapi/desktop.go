@@ -79,8 +79,12 @@ func (s *server) ClaimSetup(ctx context.Context, r api.ClaimSetupRequestObject) 
 	return api.ClaimSetup200JSONResponse(m), err
 }
 
-func (s *server) CreateEnrolmentCode(ctx context.Context, _ api.CreateEnrolmentCodeRequestObject) (api.CreateEnrolmentCodeResponseObject, error) {
-	code, expires, err := s.Office.EnrolmentCode(ctx, who(ctx))
+func (s *server) CreateEnrolmentCode(ctx context.Context, r api.CreateEnrolmentCodeRequestObject) (api.CreateEnrolmentCodeResponseObject, error) {
+	key, err := requestKey(r.Params.IdempotencyKey)
+	if err != nil {
+		return nil, err
+	}
+	code, expires, err := s.Office.EnrolmentCode(ctx, who(ctx), key)
 	return api.CreateEnrolmentCode200JSONResponse{Code: code, ExpiresAt: expires}, err
 }
 

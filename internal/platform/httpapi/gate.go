@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -115,8 +116,11 @@ type caller struct {
 
 func (g *gate) authenticate(r *http.Request, op *openapi3.Operation) (context.Context, error) {
 	ctx := r.Context()
-	if op.Security == nil || len(*op.Security) == 0 {
+	if slices.Contains(op.Tags, "public") {
 		return ctx, nil
+	}
+	if op.Security == nil || len(*op.Security) == 0 { // only what says so is public
+		return ctx, stead.E(stead.CodeSignInRequired, nil)
 	}
 	if _, app := (*op.Security)[0]["app"]; app {
 		return ctx, g.checkApp(r)
@@ -131,6 +135,9 @@ func (g *gate) authenticate(r *http.Request, op *openapi3.Operation) (context.Co
 	}
 	c := caller{identity: id}
 	c.staff, err = g.server.Office.Who(ctx, id)
+	if err == nil && (c.staff.ID == "" || c.staff.Pseudonym.IsZero()) { // neither may be empty: lists are narrowed by them
+		err = stead.E(stead.CodeNotStaff, nil)
+	}
 	if strings.EqualFold(op.OperationID, "claimSetup") && stead.CodeOf(err) == stead.CodeNotStaff {
 		err = nil // whoever claims the first superadmin is not staff yet
 	}

@@ -39,8 +39,8 @@ type TokenVerifier interface {
 	Verify(ctx context.Context, raw string) (staff.Identity, error)
 }
 
-// maxBody bounds a request: 200 records of 64 KiB would be more, but a device sends at most 1 MiB at once.
-const maxBody = 4 << 20
+// maxBody bounds a request. A device sends about 1 MiB of records at once, which JSON may make six times as long.
+const maxBody = 16 << 20
 
 // New returns the handler of the whole contract.
 func New(c Config) (http.Handler, error) {

@@ -209,7 +209,7 @@ func TestRequestsOutsideTheContract(t *testing.T) {
 	s.want(s.do("GET", "/v1/members?q=a&cursor=%00", "st-lena", ""), 400, stead.CodeBadRequest)
 	s.want(s.do("POST", "/v1/sessions", "st-lena", `{"member_id":`), 400, stead.CodeBadRequest)
 	s.want(s.do("POST", "/v1/sessions", "st-lena", `{"member_id":"m-1"}`), 400, stead.CodeBadRequest)
-	s.want(s.do("POST", "/v1/setup", "st-lena", `{"code":"`+strings.Repeat("x", 5<<20)+`"}`), 413, stead.CodeTooLarge)
+	s.want(s.do("POST", "/v1/setup", "st-lena", `{"code":"`+strings.Repeat("x", 17<<20)+`"}`), 413, stead.CodeTooLarge)
 	if a := s.do("GET", "/v1/me", "st-lena", ""); a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("me: %d %v", a.status, a.header)
 	}

@@ -10,6 +10,7 @@ import (
 	"stead/internal/stead"
 
 	"stead/internal/platform/ledger"
+	"stead/internal/platform/store"
 )
 
 // statuses is the one table from code to HTTP status. Codes that are not in it never leave the platform: they are
@@ -70,6 +71,9 @@ func Status(c stead.Code) (status int, wire bool) {
 func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	var e *stead.Error
 	code := stead.CodeOf(err)
+	if errors.Is(err, store.ErrConflict) {
+		code = stead.CodeIdempotencyConflict // the key, or what it stands for, is taken by something else
+	}
 	if _, wire := Status(code); !wire {
 		code = stead.CodeInternal
 	}

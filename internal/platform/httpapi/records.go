@@ -20,7 +20,7 @@ func (s *server) PostRecords(ctx context.Context, r api.PostRecordsRequestObject
 	var next uint64
 	err = s.Store.Update(ctx, func(tx store.Tx) error {
 		var err error
-		next, err = s.Ledger.TakeIn(tx, b)
+		next, err = s.Ledger.TakeIn(tx, who(ctx).ID, b)
 		return err
 	})
 	return api.PostRecords200JSONResponse{NextSeq: int64(next)}, err

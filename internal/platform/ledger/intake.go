@@ -34,9 +34,12 @@ func (e *GapError) Unwrap() error { return stead.E(stead.CodeChainGap, nil) }
 
 // TakeIn adds the records of the batch that are new and returns the sequence expected next. Records that are there
 // already with the same leaf are harmless. Another record at a taken place is a fork (CodeChainFork); a batch that
-// starts after the next place leaves a gap (*GapError). Whoever is signed in delivers what the device holds, a
-// colleague's records from before included: the device's signature vouches for them.
-func (l *Ledger) TakeIn(tx store.Tx, b Batch) (next uint64, err error) {
+// starts after the next place leaves a gap (*GapError).
+//
+// Whoever is signed in (by) delivers what the device holds, a colleague's records from before included. The device's
+// signature vouches for the bytes, not for their truth: a record that does not fit what the platform knows is kept
+// all the same, since refusing it would hold up every record behind it, and marked with the doubt.
+func (l *Ledger) TakeIn(tx store.Tx, by stead.StaffID, b Batch) (next uint64, err error) {
 	device, err := tx.Device(b.Device)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !device.RevokedAt.IsZero() {
 		return 0, stead.E(stead.CodeDeviceUnknown, err)
@@ -57,7 +60,7 @@ func (l *Ledger) TakeIn(tx store.Tx, b Batch) (next uint64, err error) {
 	}
 	head := audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: seq, Leaf: leaf}
 	for _, r := range fresh {
-		if head, err = l.takeOne(tx, head, r, device.PublicKey); err != nil {
+		if head, err = l.takeOne(tx, by, head, r, device.PublicKey); err != nil {
 			return 0, err
 		}
 	}
@@ -95,7 +98,7 @@ func skipKnown(tx store.Tx, b Batch, seq uint64) ([]DeviceRecord, error) {
 	return b.Records[i:], nil
 }
 
-func (l *Ledger) takeOne(tx store.Tx, head audit.Head, r DeviceRecord, key ed25519.PublicKey) (audit.Head, error) {
+func (l *Ledger) takeOne(tx store.Tx, by stead.StaffID, head audit.Head, r DeviceRecord, key ed25519.PublicKey) (audit.Head, error) {
 	next, rec, err := audit.Extend(head, r.Envelope)
 	if err != nil {
 		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d", head.Seq+1).Because(err)
@@ -109,23 +112,42 @@ func (l *Ledger) takeOne(tx store.Tx, head audit.Head, r DeviceRecord, key ed255
 	if err := rec.Check(r.Texts); err != nil {
 		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d", next.Seq).Because(err)
 	}
-	if err := knownActor(tx, rec.Actor); err != nil {
-		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d names an actor who does not work here", next.Seq).Because(err)
+	doubt, err := doubtOf(tx, rec)
+	if err != nil {
+		return head, err
 	}
-	err = l.append(tx, rec, r.Envelope, r.Texts)
+	err = l.append(tx, rec, r.Envelope, r.Texts, by, doubt)
 	if errors.Is(err, store.ErrConflict) {
 		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d repeats an event", next.Seq).Because(err)
 	}
 	return next, err
 }
 
-func knownActor(tx store.Tx, p stead.Pseudonym) error {
-	if p.IsZero() {
-		return nil // nobody acted, as when a device recovers by itself
+// doubtOf says why what a device's record says does not fit what the platform knows, "" when it fits.
+func doubtOf(tx store.Tx, rec audit.Record) (string, error) {
+	if rec.Seq == 1 && rec.Kind != audit.DeviceRecovery {
+		if n, err := tx.DeviceEpochs(rec.Device); err != nil || n > 0 {
+			return "a new chain that does not say why the one before it ended", err
+		}
 	}
-	staff, _, err := tx.PersonOf(p)
-	if err == nil && staff == nil {
-		err = store.ErrNotFound
+	if rec.Actor.IsZero() {
+		return "", nil // nobody acted, as when a device recovers by itself
 	}
-	return err
+	actor, _, err := tx.PersonOf(rec.Actor)
+	if errors.Is(err, store.ErrNotFound) || err == nil && actor == nil {
+		return "the actor does not work here", nil
+	}
+	if err != nil || rec.Session == nil {
+		return "", err
+	}
+	s, err := tx.Session(*rec.Session)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "there is no such session", nil
+	case err != nil:
+		return "", err
+	case s.Device != rec.Device || s.Agent != actor.ID:
+		return "the session is another device's or another agent's", nil
+	}
+	return "", nil
 }

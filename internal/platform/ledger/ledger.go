@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,7 +107,7 @@ func (l *Ledger) Write(tx store.Tx, e Entry) error {
 	}
 	var texts []audit.Text
 	for name, value := range e.Texts {
-		if value != "" {
+		if value = fitting(value); value != "" {
 			texts = append(texts, audit.NewText(name, value))
 		}
 	}
@@ -115,16 +116,26 @@ func (l *Ledger) Write(tx store.Tx, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("ledger: %s: %w", e.Kind, err)
 	}
-	return l.append(tx, rec, envelope, texts)
+	return l.append(tx, rec, envelope, texts, "", "")
 }
 
-func (l *Ledger) append(tx store.Tx, rec audit.Record, envelope []byte, texts []audit.Text) error {
+// fitting is a text as records can hold it: valid UTF-8 of bounded length. What people type into a refused request
+// is recorded too, so it may be anything.
+func fitting(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > audit.MaxTextValue {
+		s = strings.ToValidUTF8(s[:audit.MaxTextValue], "")
+	}
+	return s
+}
+
+func (l *Ledger) append(tx store.Tx, rec audit.Record, envelope []byte, texts []audit.Text, by stead.StaffID, doubt string) error {
 	device, err := stead.ParsePseudonym(string(rec.Device)) // the same 16 bytes in hex
 	if err != nil {
 		return err
 	}
 	e := store.IntakeEntry{EventID: rec.EventID, Device: device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: audit.Leaf(envelope),
-		Envelope: envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now()}
+		Envelope: envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now(), DeliveredBy: by, Doubt: doubt}
 	if rec.Session != nil {
 		e.Session = *rec.Session
 	}

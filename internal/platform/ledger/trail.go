@@ -44,7 +44,7 @@ func (l *Ledger) Trail(tx store.Tx, f store.TrailFilter) ([]Line, error) {
 	}
 	lines := make([]Line, 0, len(entries))
 	for _, e := range entries {
-		line, err := l.line(tx, e)
+		line, err := l.Read(tx, e)
 		if err != nil {
 			return nil, fmt.Errorf("ledger: record %d: %w", e.Index, err)
 		}
@@ -53,7 +53,8 @@ func (l *Ledger) Trail(tx store.Tx, f store.TrailFilter) ([]Line, error) {
 	return lines, nil
 }
 
-func (l *Ledger) line(tx store.Tx, e store.IntakeEntry) (Line, error) {
+// Read turns an entry into a line.
+func (l *Ledger) Read(tx store.Tx, e store.IntakeEntry) (Line, error) {
 	rec, err := audit.Decode(e.Envelope)
 	if err != nil {
 		return Line{}, err
@@ -65,6 +66,12 @@ func (l *Ledger) line(tx store.Tx, e store.IntakeEntry) (Line, error) {
 	}
 	for name, value := range rec.Body {
 		line.Facts[name] = fmt.Sprint(value)
+	}
+	if e.Doubt != "" {
+		line.Facts["doubt"] = e.Doubt
+	}
+	if e.DeliveredBy != "" {
+		line.Facts["delivered_by"] = string(e.DeliveredBy)
 	}
 	if line.Actor, err = person(tx, e.Actor); err != nil {
 		return Line{}, err

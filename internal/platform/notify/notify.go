@@ -45,14 +45,11 @@ func Visits(ctx context.Context, st store.Store, l *ledger.Ledger, member stead.
 	var visits []Visit
 	err := st.View(ctx, func(tx store.Tx) error {
 		visits = nil
-		rows, _, err := tx.ListSessions(store.SessionFilter{Member: member, Limit: listed})
+		rows, _, err := tx.ListSessions(store.SessionFilter{Member: member, Opened: true, Limit: listed})
 		if err != nil {
 			return err
 		}
 		for _, s := range rows {
-			if s.OpenedAt.IsZero() {
-				continue
-			}
 			v := Visit{Session: s.ID, AgentName: s.AgentName, Reason: s.Reason.Text, StartedAt: s.OpenedAt, ExpiresAt: s.ExpiresAt, EndedAt: s.EndedAt}
 			if err := actions(tx, l, &v); err != nil {
 				return err
@@ -64,11 +61,20 @@ func Visits(ctx context.Context, st store.Store, l *ledger.Ledger, member stead.
 	return visits, err
 }
 
-// actions fills in what was looked at and changed, oldest first.
+// actions fills in what was looked at and changed, oldest first. It reads all of them, however many: an agent must
+// not be able to push something off the member's page.
 func actions(tx store.Tx, l *ledger.Ledger, v *Visit) error {
-	lines, err := l.Trail(tx, store.TrailFilter{Session: v.Session, Kind: string(audit.SessionAction), Limit: 10 * listed})
-	if err != nil {
-		return err
+	var lines []ledger.Line
+	for f := (store.TrailFilter{Session: v.Session, Kind: string(audit.SessionAction), Limit: 500}); ; {
+		page, err := l.Trail(tx, f)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, page...)
+		if len(page) == 0 {
+			break
+		}
+		f.Before = page[len(page)-1].Index
 	}
 	seen := map[string]bool{}
 	for i := len(lines) - 1; i >= 0; i-- {

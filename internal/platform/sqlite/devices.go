@@ -54,6 +54,11 @@ func (t *tx) SetDeviceHead(id stead.DeviceID, epoch [16]byte, seq uint64, leaf [
 	return err
 }
 
+// DeviceEpochs implements store.DeviceTx.
+func (t *tx) DeviceEpochs(id stead.DeviceID) (int, error) {
+	return t.count("SELECT count(*) FROM device_heads WHERE device = ?", id)
+}
+
 // column is how a sequence number is stored. It refuses one that no honest chain reaches and no column holds.
 func column(seq uint64) (int64, error) {
 	if seq > math.MaxInt64 {

@@ -9,12 +9,12 @@ import (
 )
 
 const intakeColumns = `idx, event_id, device, epoch, seq, leaf, envelope, sealed_texts, texts_of, kind, session,
-	actor, subject, received_at`
+	actor, subject, received_at, delivered_by, doubt`
 
 func readEntry(row scanner) (e store.IntakeEntry, err error) {
 	err = row.Scan(&e.Index, fixed(e.EventID[:]), fixed(e.Device[:]), fixed(e.Epoch[:]), &e.Seq, fixed(e.Leaf[:]),
 		&e.Envelope, &e.SealedTexts, fixed(e.TextsOf[:]), &e.Kind, &e.Session, fixed(e.Actor[:]), fixed(e.Subject[:]),
-		stamp{&e.ReceivedAt})
+		stamp{&e.ReceivedAt}, &e.DeliveredBy, &e.Doubt)
 	return e, err
 }
 
@@ -29,10 +29,11 @@ func (t *tx) AppendIntake(e store.IntakeEntry) (index int64, err error) {
 		texts = e.SealedTexts
 	}
 	err = t.one(`INSERT INTO intake (event_id, device, epoch, seq, leaf, envelope, sealed_texts, texts_of, kind, session,
-			actor, subject, received_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING idx`,
+			actor, subject, received_at, delivered_by, doubt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING idx`,
 		[]any{e.EventID[:], e.Device[:], e.Epoch[:], seq, e.Leaf[:], e.Envelope, texts, bytesOrNull(e.TextsOf[:]),
-			e.Kind, e.Session, bytesOrNull(e.Actor[:]), bytesOrNull(e.Subject[:]), millis(e.ReceivedAt)}, &index)
+			e.Kind, e.Session, bytesOrNull(e.Actor[:]), bytesOrNull(e.Subject[:]), millis(e.ReceivedAt),
+			e.DeliveredBy, e.Doubt}, &index)
 	return index, err
 }
 

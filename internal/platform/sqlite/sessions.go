@@ -138,6 +138,9 @@ func (t *tx) ListSessions(f store.SessionFilter) (rows []store.SessionRow, next 
 	default:
 		return nil, "", stead.Errorf(stead.CodeBadRequest, "state %q", f.State)
 	}
+	if f.Opened {
+		narrow("opened_at IS NOT NULL")
+	}
 	if f.After != "" {
 		var at sessionPlace
 		if err := decodeCursor(f.After, &at); err != nil {
@@ -159,5 +162,5 @@ func (t *tx) ListSessions(f store.SessionFilter) (rows []store.SessionRow, next 
 // OwedNotes implements store.SessionTx.
 func (t *tx) OwedNotes(agent stead.StaffID) ([]store.SessionRow, error) {
 	return all(t, readSession, "SELECT "+sessionColumns+` FROM sessions
-		WHERE agent = ? AND state = 'ended' AND note_at IS NULL AND cause <> ? ORDER BY ended_at, id`, agent, stead.CauseNotOpened)
+		WHERE agent = ? AND state = 'ended' AND note_at IS NULL AND opened_at IS NOT NULL ORDER BY ended_at, id`, agent)
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/sync/singleflight"
 
 	"stead/internal/stead"
 )
@@ -19,9 +21,16 @@ type Verifier struct {
 	Audience string
 	HTTP     *http.Client
 
+	discovery singleflight.Group
+
 	mu       sync.Mutex
 	verifier *oidc.IDTokenVerifier
+	failed   time.Time // of the last discovery that failed
+	why      error
 }
+
+// discoveryPause is how long a failed discovery is not tried again: whoever comes meanwhile is told at once.
+const discoveryPause = 2 * time.Second
 
 // Verify answers who the bearer of the token is, or CodeSignInRequired.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Identity, error) {
@@ -49,16 +58,39 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Identity, error) {
 	return Identity{Issuer: t.Issuer, Subject: t.Subject, Email: c.Email, Name: c.Name}, nil
 }
 
+// ready returns what checks tokens, discovering the provider once for everybody who waits for it. A provider that
+// does not answer holds up nobody longer than their own request lasts.
 func (v *Verifier) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.verifier != nil {
-		return v.verifier, nil
+	known, why := v.verifier, v.why
+	pausing := time.Since(v.failed) < discoveryPause
+	v.mu.Unlock()
+	if known != nil {
+		return known, nil
 	}
-	// The provider keeps this context for later key fetches, so it must not be a request's.
+	if pausing {
+		return nil, why
+	}
+	// The provider keeps the context for later key fetches, so it must not be a request's.
 	own := oidc.ClientContext(context.WithoutCancel(ctx), v.HTTP)
-	provider, err := oidc.NewProvider(own, v.Issuer)
+	found := v.discovery.DoChan("", func() (any, error) { return v.discover(own) })
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-found:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*oidc.IDTokenVerifier), nil
+	}
+}
+
+func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	provider, err := oidc.NewProvider(ctx, v.Issuer)
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if err != nil {
+		v.failed, v.why = time.Now(), err
 		return nil, err
 	}
 	v.verifier = provider.Verifier(&oidc.Config{ClientID: v.Audience})

@@ -125,20 +125,27 @@ func (o *Office) Claim(ctx context.Context, id Identity, key uuid.UUID, code str
 	return s, err
 }
 
-// EnrolmentCode makes a single-use code with which one device enrols.
-func (o *Office) EnrolmentCode(ctx context.Context, by stead.Staff) (code string, expires time.Time, err error) {
+// EnrolmentCode makes a single-use code with which one device enrols, and records who asked for it.
+func (o *Office) EnrolmentCode(ctx context.Context, by stead.Staff, key uuid.UUID) (code string, expires time.Time, err error) {
 	if !by.Role.May(stead.ActionEnrolDevices) {
 		return "", time.Time{}, stead.E(stead.CodeRoleForbidden, nil)
 	}
-	return o.IssueEnrolmentCode(ctx)
+	return o.issueCode(ctx, ledger.Entry{Kind: audit.EnrolmentIssued, EventID: key, Actor: by.Pseudonym})
 }
 
-// IssueEnrolmentCode makes a code on behalf of whoever runs the platform on this machine.
+// IssueEnrolmentCode makes a code on behalf of whoever runs the platform on this machine; its record names nobody.
 func (o *Office) IssueEnrolmentCode(ctx context.Context) (code string, expires time.Time, err error) {
+	return o.issueCode(ctx, ledger.Entry{Kind: audit.EnrolmentIssued})
+}
+
+func (o *Office) issueCode(ctx context.Context, e ledger.Entry) (code string, expires time.Time, err error) {
 	code = newCode()
 	err = o.Store.Update(ctx, func(tx store.Tx) error {
 		expires = tx.Now().Add(EnrolmentTTL)
-		return tx.PutCode(store.CodeEnrolment, hashCode(code), expires)
+		if err := tx.PutCode(store.CodeEnrolment, hashCode(code), expires); err != nil {
+			return err
+		}
+		return o.Ledger.Write(tx, e)
 	})
 	return code, expires, err
 }

@@ -105,6 +105,8 @@ type DeviceTx interface {
 	// DeviceHead is the last record of a device's epoch that was taken in; seq 0 and a zero leaf when none was.
 	DeviceHead(id stead.DeviceID, epoch [16]byte) (seq uint64, leaf [32]byte, err error)
 	SetDeviceHead(id stead.DeviceID, epoch [16]byte, seq uint64, leaf [32]byte) error
+	// DeviceEpochs counts the chains that a device has begun.
+	DeviceEpochs(id stead.DeviceID) (int, error)
 	// PutCode stores the SHA-256 of a single-use code. A zero expiry never expires.
 	PutCode(kind CodeKind, hash [32]byte, expires time.Time) error
 	// TakeCode uses the code up; ErrNotFound when it is unknown, used or expired.
@@ -126,6 +128,7 @@ type SessionFilter struct {
 	Agent  stead.StaffID
 	Member stead.MemberID
 	State  string // "live" (not ended), "ended", "all" or ""
+	Opened bool   // only sessions whose handoff was redeemed
 	After  string // cursor
 	Limit  int
 }
@@ -176,6 +179,8 @@ type IntakeEntry struct {
 	Actor       stead.Pseudonym
 	Subject     stead.Pseudonym // zero when none
 	ReceivedAt  time.Time
+	DeliveredBy stead.StaffID // who was signed in when a device delivered it; "" for the platform's own
+	Doubt       string        // why the platform does not vouch for what a device's record says; "" when it has no reason
 }
 
 // TrailFilter narrows Trail. Zero values do not narrow.

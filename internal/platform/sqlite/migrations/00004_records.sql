@@ -14,7 +14,9 @@ CREATE TABLE intake (
   session      TEXT NOT NULL,
   actor        BLOB CHECK (length(actor) = 16),
   subject      BLOB CHECK (length(subject) = 16),
-  received_at  INTEGER NOT NULL
+  received_at  INTEGER NOT NULL,
+  delivered_by TEXT NOT NULL, -- '' for the platform's own
+  doubt        TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX intake_by_place ON intake (device, epoch, seq) WHERE seq > 0;
 CREATE INDEX intake_by_session ON intake (session, idx) WHERE session <> '';

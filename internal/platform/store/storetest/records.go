@@ -44,6 +44,7 @@ var deviceTests = []test{
 			h.ok(tx.SetDeviceHead("d1", [16]byte{1}, 1, [32]byte{5}))
 			h.ok(tx.SetDeviceHead("d1", [16]byte{1}, 2, [32]byte{6}))
 			h.ok(tx.SetDeviceHead("d1", [16]byte{2}, 1, [32]byte{7}))
+			same(h, "epochs", must(tx.DeviceEpochs("d1"))(h), 2)
 			same(h, "first epoch", head(1), "2 6")
 			same(h, "second epoch", head(2), "1 7")
 			if tx.SetDeviceHead("d1", [16]byte{1}, math.MaxUint64, [32]byte{}) == nil {
@@ -97,7 +98,8 @@ var deviceTests = []test{
 
 func entry(n byte, at time.Time) store.IntakeEntry {
 	return store.IntakeEntry{EventID: stead.NewEventID(), Device: [16]byte{1}, Epoch: [16]byte{2}, Seq: uint64(n), Leaf: [32]byte{n},
-		Envelope: []byte{0xa1, n}, Kind: "session.intent", Session: "s1", Actor: pseudonym(1), Subject: pseudonym(11), ReceivedAt: at}
+		Envelope: []byte{0xa1, n}, Kind: "session.intent", Session: "s1", Actor: pseudonym(1), Subject: pseudonym(11), ReceivedAt: at,
+		DeliveredBy: "st-lena", Doubt: "a reason"}
 }
 
 var intakeTests = []test{

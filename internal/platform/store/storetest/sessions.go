@@ -279,17 +279,20 @@ func sameSet(h *harness, what string, got, want []int) {
 func owedNotes(h *harness) {
 	h.people()
 	h.update(func(tx store.Tx) {
-		end := func(agent stead.StaffID, cause stead.Cause, after time.Duration) stead.SessionID {
+		end := func(agent stead.StaffID, opened bool, cause stead.Cause, after time.Duration) stead.SessionID {
 			s := begin(agent, tx.Now())
 			h.ok(tx.InsertSession(s))
+			if opened {
+				h.ok(tx.MarkLive(s.ID, tx.Now()))
+			}
 			h.ok(tx.EndSession(s.ID, tx.Now().Add(after), cause, ""))
 			return s.ID
 		}
-		second := end(lena, stead.CauseExpired, 2*time.Second)
-		first := end(lena, stead.CauseAgent, time.Second)
-		end(lena, stead.CauseNotOpened, 0)
-		end(tom, stead.CauseAgent, 0)
-		written := end(lena, stead.CauseAgent, 3*time.Second)
+		second := end(lena, true, stead.CauseExpired, 2*time.Second)
+		first := end(lena, true, stead.CauseAgent, time.Second)
+		end(lena, false, stead.CauseAgent, 0) // never opened, whatever ended it
+		end(tom, true, stead.CauseAgent, 0)
+		written := end(lena, true, stead.CauseAgent, 3*time.Second)
 		h.ok(tx.SetNote(written, tx.Now(), "done"))
 		h.ok(tx.InsertSession(begin(lena, tx.Now()))) // still open: not owed yet
 		owed := must(tx.OwedNotes(lena))(h)
@@ -299,5 +302,8 @@ func owedNotes(h *harness) {
 		for _, s := range owed {
 			same(h, "NoteOwed agrees", s.NoteOwed(), true)
 		}
+		opened, _, err := tx.ListSessions(store.SessionFilter{Agent: lena, Opened: true})
+		h.ok(err)
+		same(h, "opened sessions", len(opened), 3)
 	})
 }
