@@ -346,6 +346,74 @@ func TestClockSetBackAcrossARestart(t *testing.T) {
 	w.wantCode(err, stead.CodeHandoffInvalid)
 }
 
+// TestClockSetBackBehindAHeartbeat: after a restart the monotonic guard remembers nothing, but the row remembers when
+// the session was last heard of.
+func TestClockSetBackBehindAHeartbeat(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	for range 5 {
+		w.store.pass(80 * time.Second)
+		w.must(w.touch(lena, o.Session.ID))
+	}
+	w.must(w.store.Close())
+	w.store.pass(-5 * time.Minute)
+	w.open()
+	if w.active(o.Token) {
+		t.Error("a clock set back gives a session its minutes again")
+	}
+}
+
+func TestGuardNeverGivesMoreThanAWholeSession(t *testing.T) {
+	w := newWorld(t)
+	if left := time.Until(w.auth.Arm("s", 80*time.Minute)); left > stead.SessionTTL {
+		t.Errorf("the guard gives %v", left)
+	}
+}
+
+func TestAuditorSeesAndEndsNothing(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	auditor := stead.Staff{ID: "st-ines", Role: stead.RoleAuditor, Scope: stead.Scope{All: true}, Pseudonym: stead.NewPseudonym()}
+	_, err := w.auth.End(t.Context(), auditor, o.Session.ID, stead.CauseAgent)
+	w.wantCode(err, stead.CodeRoleForbidden)
+	if !w.active(o.Token) {
+		t.Error("the session ended all the same")
+	}
+}
+
+// TestOwedNotesHoldBackAnotherCase: the same member and ticket may go on, anything else waits for the notes.
+func TestOwedNotesHoldBackAnotherCase(t *testing.T) {
+	w := newWorld(t)
+	with := func(m stead.Member, ticket string) error {
+		req := w.intendFor(lena, m, ticket)
+		s, err := w.auth.Start(t.Context(), lena, req)
+		if err != nil {
+			return err
+		}
+		if _, err := w.redeem(lena, s); err != nil {
+			return err
+		}
+		_, err = w.auth.End(t.Context(), lena, s.Session.ID, stead.CauseAgent)
+		return err
+	}
+	for range 3 {
+		w.must(with(ana, "SUP-1"))
+	}
+	w.wantCode(with(ana, "SUP-2"), stead.CodeNotesOwed)
+	w.wantCode(with(bo, "SUP-1"), stead.CodeNotesOwed)
+	w.wantCode(with(ana, ""), stead.CodeNotesOwed)
+	w.must(with(ana, "SUP-1"))
+}
+
+func TestAnOverdueNoteHoldsBackAlone(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.auth.End(t.Context(), lena, w.live(lena, ana).Session.ID, stead.CauseAgent)
+	w.must(err)
+	w.must(w.startErr(lena, bo))
+	w.store.pass(stead.NoteDue + time.Minute)
+	w.wantCode(w.startErr(lena, bo), stead.CodeNotesOwed)
+}
+
 // TestNotOpenedIsNoWayAroundTheNote: a device that redeemed its handoff has seen the member's pages, whatever it says.
 func TestNotOpenedIsNoWayAroundTheNote(t *testing.T) {
 	w := newWorld(t)

@@ -136,12 +136,17 @@ func (w *world) enrol(s stead.Staff) {
 // intend delivers an intent record and returns the start that names it, signed.
 func (w *world) intend(agent stead.Staff, m stead.Member) authority.StartRequest {
 	w.Helper()
+	return w.intendFor(agent, m, "")
+}
+
+func (w *world) intendFor(agent stead.Staff, m stead.Member, ticket string) authority.StartRequest {
+	w.Helper()
 	d := w.devices[agent.ID]
 	key := stead.NewEventID()
 	subject := m.Pseudonym
 	rec := audit.Record{Device: d.id, Epoch: d.epoch, Seq: d.head.Seq + 1, Prev: d.head.Leaf, WallMS: time.Now().UnixMilli(), Kind: audit.SessionIntent,
 		EventID: key, Actor: agent.Pseudonym, Subject: &subject, KeyID: audit.KeyID(d.key.Public().(ed25519.PublicKey)),
-		Body: audit.Body{"account": string(m.Account), "category": "troubleshooting", "consent": "phone", "ticket": ""}}
+		Body: audit.Body{"account": string(m.Account), "category": "troubleshooting", "consent": "phone", "ticket": ticket}}
 	texts := []audit.Text{audit.NewText("reason", "plan page shows an error")}
 	rec.Commit(texts)
 	envelope, err := rec.Encode()
@@ -155,7 +160,7 @@ func (w *world) intend(agent stead.Staff, m stead.Member) authority.StartRequest
 		return err
 	}))
 	d.head = head
-	req := authority.StartRequest{Key: key, Member: m.ID, Account: m.Account, Record: head,
+	req := authority.StartRequest{Key: key, Member: m.ID, Account: m.Account, Record: head, Ticket: ticket,
 		Reason:  stead.Reason{Category: stead.CategoryTroubleshooting, Text: "plan page shows an error"},
 		Consent: stead.Consent{Attested: true, How: stead.ConsentPhone}}
 	w.sign(d, &req)
@@ -175,6 +180,12 @@ func (w *world) start(agent stead.Staff, m stead.Member) authority.Started {
 	s, err := w.auth.Start(w.Context(), agent, w.intend(agent, m))
 	w.must(err)
 	return s
+}
+
+func (w *world) startErr(agent stead.Staff, m stead.Member) error {
+	w.Helper()
+	_, err := w.auth.Start(w.Context(), agent, w.intend(agent, m))
+	return err
 }
 
 func (w *world) redeem(agent stead.Staff, s authority.Started) (authority.Opened, error) {
