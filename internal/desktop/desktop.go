@@ -4,9 +4,7 @@ package desktop
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -17,12 +15,10 @@ import (
 	"github.com/gofrs/flock"
 
 	"stead/internal/api"
-	"stead/internal/audit"
 	"stead/internal/stead"
 
 	"stead/internal/desktop/browser"
 	"stead/internal/desktop/client"
-	"stead/internal/desktop/outbox"
 	"stead/internal/desktop/session"
 	"stead/internal/desktop/signin"
 	"stead/internal/desktop/vault"
@@ -65,27 +61,15 @@ type Desk struct {
 	signer *vault.Signer
 	root   *browser.Root
 	signed atomic.Pointer[signin.SignIn] // nil until the platform named its identity provider
+	tenure tenure
 
-	beginning sync.Mutex // one begin at a time
+	life      context.Context // ends when Close begins
+	end       context.CancelFunc
+	beginning sync.Mutex // one begin, enrolment, sign-out or close at a time; may be held for long, so no token needs it
 
-	mu      sync.Mutex
-	work    *work // nil until the stage is ready
+	mu      sync.Mutex // never held while the platform is asked
+	work    *work      // nil until the stage is ready
 	version api.Version
-}
-
-// work is what exists only while somebody is signed in on an enrolled device.
-type work struct {
-	me      api.Me
-	outbox  *outbox.Outbox
-	session *session.Control
-	stop    context.CancelFunc
-	wg      sync.WaitGroup
-}
-
-// device is the file that says as what this installation is enrolled.
-type device struct {
-	ID       stead.DeviceID `json:"device_id"`
-	Instance string         `json:"platform_instance"`
 }
 
 // Open takes the data folder (made if missing, 0700; one process at a time) and the keys.
@@ -95,6 +79,12 @@ func Open(ctx context.Context, cfg Config) (*Desk, error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", cfg.DataDir).Because(err)
 	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = client.NewHTTP()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
 	d := &Desk{cfg: cfg, lock: flock.New(filepath.Join(cfg.DataDir, "lock"), flock.SetPermissions(0o600))}
 	switch held, err := d.lock.TryLock(); {
 	case err != nil:
@@ -102,7 +92,9 @@ func Open(ctx context.Context, cfg Config) (*Desk, error) {
 	case !held:
 		return nil, stead.Errorf(stead.CodeAlreadyRunning, "%s", cfg.DataDir)
 	}
+	d.life, d.end = context.WithCancel(context.Background())
 	if err := d.open(ctx); err != nil {
+		d.end()
 		return nil, errors.Join(err, d.lock.Close())
 	}
 	return d, nil
@@ -122,41 +114,45 @@ func (d *Desk) open(ctx context.Context) (err error) {
 	return err
 }
 
-// tokens hands out the access token of whoever is signed in at the moment of each request.
-type tokens struct{ d *Desk }
-
-func (t tokens) Token(ctx context.Context) (string, error) {
-	if s := t.d.signed.Load(); s != nil {
-		return s.Token(ctx)
+// Connect goes as far towards ready as it can without a person, and says where it stopped. The error explains a
+// stage that is not simply the next thing to do. When another person works here than before, the work of the one
+// before ends first.
+func (d *Desk) Connect(ctx context.Context) (Stage, *api.Me, error) {
+	for {
+		stage, me, err := d.connect(ctx)
+		if !errors.Is(err, errOvertaken) { // somebody signed in or out meanwhile
+			return stage, me, err
+		}
 	}
-	return "", stead.E(stead.CodeSignInRequired, nil)
 }
 
-// Connect goes as far towards ready as it can without a person, and says where it stopped. The error explains a
-// stage that is not simply the next thing to do.
-func (d *Desk) Connect(ctx context.Context) (Stage, *api.Me, error) {
+func (d *Desk) connect(ctx context.Context) (Stage, *api.Me, error) {
 	if err := d.meet(ctx); err != nil {
 		return StageUnreachable, nil, err
 	}
 	if !d.signed.Load().SignedIn() {
 		return StageSignedOut, nil, nil
 	}
+	turn := d.tenure.now()
 	me, err := d.Client.Me(ctx)
 	switch code := stead.CodeOf(err); {
 	case code == stead.CodeSignInRequired:
 		return StageSignedOut, nil, err
 	case code == stead.CodeUnreachable:
 		return StageUnreachable, nil, err
-	case code == stead.CodeNotStaff && d.version.SetupOpen:
+	case code == stead.CodeNotStaff && d.platform().SetupOpen:
 		return StageSetup, nil, nil
 	case err != nil:
 		return StageSignedOut, nil, err
 	}
-	id, err := d.enrolled(ctx)
-	if err != nil || id == "" {
-		return StageEnrol, &me, err
-	}
-	return d.begin(ctx, me, id)
+	return d.settle(ctx, turn, me)
+}
+
+// platform is what the platform said of itself last.
+func (d *Desk) platform() api.Version {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.version
 }
 
 // meet asks the platform what it is, and prepares the sign-in at the provider it names.
@@ -181,58 +177,4 @@ func (d *Desk) meet(ctx context.Context) error {
 	d.signed.Store(signin.Open(signin.Config{Issuer: v.Issuer, ClientID: v.ClientID, File: filepath.Join(d.cfg.DataDir, "signin"),
 		Sealer: sealer, OpenBrowser: d.cfg.OpenBrowser, HTTP: d.cfg.HTTP}))
 	return nil
-}
-
-// enrolled is the device's id at this platform, "" when a code is needed.
-func (d *Desk) enrolled(ctx context.Context) (stead.DeviceID, error) {
-	var dev device
-	raw, err := os.ReadFile(d.deviceFile())
-	if err == nil {
-		err = json.Unmarshal(raw, &dev)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", stead.Errorf(stead.CodeOutboxDamaged, "device.json").Because(err)
-	}
-	if err == nil && dev.Instance == d.version.Instance {
-		return dev.ID, nil
-	}
-	if d.cfg.EnrolmentCode == nil {
-		return "", nil
-	}
-	code, err := d.cfg.EnrolmentCode(ctx)
-	if err != nil {
-		return "", err
-	}
-	return d.enrol(ctx, code)
-}
-
-func (d *Desk) deviceFile() string { return filepath.Join(d.cfg.DataDir, "device.json") }
-
-// Enrol enrols this device with a code and goes on as Connect does.
-func (d *Desk) Enrol(ctx context.Context, code string) (Stage, *api.Me, error) {
-	if _, err := d.enrol(ctx, code); err != nil {
-		return StageEnrol, nil, err
-	}
-	return d.Connect(ctx)
-}
-
-func (d *Desk) enrol(ctx context.Context, code string) (stead.DeviceID, error) {
-	public := publicKey(d.signer)
-	claim := audit.EnrolClaim{Code: audit.Secret(code), PublicKey: public, Name: d.cfg.DeviceName}
-	signature, err := claim.Sign(d.signer)
-	if err != nil {
-		return "", err
-	}
-	id, err := d.Client.Enrol(ctx, api.EnrolRequest{Code: code, Name: d.cfg.DeviceName, PublicKey: public, Signature: signature})
-	if err != nil {
-		return "", err
-	}
-	raw, err := json.Marshal(device{ID: id, Instance: d.version.Instance})
-	if err == nil {
-		err = os.WriteFile(d.deviceFile(), raw, 0o600)
-	}
-	if err != nil {
-		return "", stead.Errorf(stead.CodeDataReadOnly, "%s", d.cfg.DataDir).Because(err)
-	}
-	return id, nil
 }

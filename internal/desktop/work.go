@@ -2,49 +2,111 @@ package desktop
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"stead/internal/api"
 	"stead/internal/stead"
 
 	"stead/internal/desktop/browser"
+	"stead/internal/desktop/client"
 	"stead/internal/desktop/outbox"
 	"stead/internal/desktop/session"
-	"stead/internal/desktop/vault"
 )
 
-func publicKey(s *vault.Signer) ed25519.PublicKey { return s.Public().(ed25519.PublicKey) }
+// work is what exists only while somebody is signed in on an enrolled device.
+type work struct {
+	me      api.Me
+	device  stead.DeviceID
+	outbox  *outbox.Outbox
+	session *session.Control
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+}
 
-// begin opens the outbox, starts draining it, and puts right what a crash left behind.
-func (d *Desk) begin(ctx context.Context, me api.Me, id stead.DeviceID) (Stage, *api.Me, error) {
-	d.beginning.Lock() // not mu: what follows asks the platform, and that asks for a token
-	defer d.beginning.Unlock()
-	if w, err := d.working(); err == nil && w.me.ID == me.ID {
-		return StageReady, &me, nil
+// alone waits until nobody else begins, enrols, signs out or closes, and keeps it so until leave is called. The
+// context it returns also ends when Close begins; after that it fails with CodeSignInRequired.
+func (d *Desk) alone(ctx context.Context) (_ context.Context, leave func(), _ error) {
+	d.beginning.Lock() // not mu: what follows asks the platform
+	if d.life.Err() != nil {
+		d.beginning.Unlock()
+		return nil, nil, stead.E(stead.CodeSignInRequired, nil)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	unlink := context.AfterFunc(d.life, cancel)
+	return ctx, func() {
+		unlink()
+		cancel()
+		d.beginning.Unlock()
+	}, nil
+}
+
+// settle makes the person whom the platform named in that turn the one who works here.
+func (d *Desk) settle(ctx context.Context, turn int, me api.Me) (Stage, *api.Me, error) {
+	ctx, leave, err := d.alone(ctx)
+	if err != nil {
+		return StageSignedOut, nil, err
+	}
+	defer leave()
+	if !d.tenure.name(turn, me.ID) {
+		return StageSignedOut, nil, errOvertaken
+	}
+	if w, err := d.working(); err == nil && w.me.ID != me.ID {
+		d.retire(ctx)
+	}
+	dev, err := d.enrolled(ctx)
+	if err != nil || dev.ID == "" {
+		return StageEnrol, &me, err
+	}
+	if w, err := d.working(); err == nil {
+		if w.device == dev.ID {
+			return StageReady, &me, nil
+		}
+		d.retire(ctx)
+	}
+	return d.begin(ctx, me, dev)
+}
+
+// retire ends the work that is under way, if any. The caller is alone.
+func (d *Desk) retire(ctx context.Context) {
+	if w := d.take(); w != nil {
+		if err := w.close(ctx); err != nil {
+			d.cfg.Log.Error("earlier work did not close cleanly", "err", err)
+		}
+	}
+}
+
+// take returns the work that is under way, which nobody finds any more; nil when there is none.
+func (d *Desk) take() *work {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.work
+	d.work = nil
+	return w
+}
+
+// begin opens the outbox, starts draining it, and puts right what a crash left behind. The caller is alone, and no
+// work is under way.
+func (d *Desk) begin(ctx context.Context, me api.Me, dev device) (Stage, *api.Me, error) {
 	pseudonym, err := stead.ParsePseudonym(me.Pseudonym)
 	if err != nil {
 		return StageSignedOut, nil, stead.E(stead.CodeVersion, err)
 	}
-	sealer, err := d.vault.Sealer(ctx, "outbox")
+	platform, err := client.New(d.cfg.PlatformURL, ownTokens{d, me.ID}, d.cfg.HTTP)
+	if err != nil {
+		return StageUnreachable, &me, err
+	}
+	ob, err := d.openOutbox(ctx, dev)
 	if err != nil {
 		return StageEnrol, &me, err
 	}
-	// One file per device id: enrolled anew, the device begins a new chain and the old file stays as it is.
-	ob, err := outbox.Open(ctx, filepath.Join(d.cfg.DataDir, "outbox-"+string(id)+".db"),
-		outbox.Config{Device: id, Signer: d.signer, KeyID: d.signer.KeyID(), Sealer: sealer})
-	if err != nil {
-		return StageEnrol, &me, err
-	}
-	ob.ObserveServerTime(d.version.ServerTime)
-	w := &work{me: me, outbox: ob}
+	w := &work{me: me, device: dev.ID, outbox: ob}
 	var run context.Context
 	run, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.wg.Go(func() { ob.Run(run, d.Client) })
-	w.session = session.New(session.Config{Outbox: ob, Platform: d.Client, Pulse: d.Client, Browsers: browsers{d.root, d.cfg.OnBrowser}, Signer: d.signer, Device: id,
+	w.wg.Go(func() { ob.Run(run, platform) })
+	w.session = session.New(session.Config{Outbox: ob, Platform: platform, Pulse: platform, Browsers: browsers{d.root, d.cfg.OnBrowser}, Signer: d.signer, Device: dev.ID,
 		Agent: session.Agent{ID: stead.StaffID(me.ID), Pseudonym: pseudonym}, Issuer: d.cfg.PlatformURL,
 		Journal: filepath.Join(d.cfg.DataDir, "journal.json"), Log: d.cfg.Log, OnChange: d.cfg.OnLive})
 	if _, err := w.session.Recover(ctx); err != nil {
@@ -124,7 +186,10 @@ func (d *Desk) Begin(ctx context.Context) (Stage, *api.Me, error) {
 	if err := d.meet(ctx); err != nil {
 		return StageUnreachable, nil, err
 	}
-	if err := d.signed.Load().Begin(ctx); err != nil {
+	d.tenure.enter()
+	err := d.signed.Load().Begin(ctx)
+	d.tenure.leave(err == nil)
+	if err != nil {
 		return StageSignedOut, nil, err
 	}
 	return d.Connect(ctx)
@@ -138,39 +203,43 @@ func (d *Desk) Claim(ctx context.Context, code string) (Stage, *api.Me, error) {
 	return d.Connect(ctx)
 }
 
-// SignOut ends the live session, waits a moment for the outbox, and forgets who was signed in.
+// SignOut ends the live session or gives up its start, waits a moment for the outbox, and forgets who was signed in.
 func (d *Desk) SignOut(ctx context.Context) error {
-	d.mu.Lock()
-	w := d.work
-	d.work = nil
-	d.mu.Unlock()
+	ctx, leave, err := d.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var errs []error
-	if w != nil {
+	if w := d.take(); w != nil {
 		if _, err := w.session.End(ctx, stead.CauseSignedOut); stead.CodeOf(err) != stead.CodeSessionNotFound {
 			errs = append(errs, err)
 		}
+		errs = append(errs, w.session.Close(ctx))
 		flushed, cancel := context.WithTimeout(ctx, 3*time.Second)
 		_ = w.outbox.WaitDrained(flushed, w.outbox.State().Head) // what stays is sent at the next sign-in
 		cancel()
 		errs = append(errs, w.close(ctx))
 	}
 	if s := d.signed.Load(); s != nil {
+		d.tenure.enter()
 		errs = append(errs, s.SignOut(ctx))
+		d.tenure.leave(true)
 	}
 	return errors.Join(errs...)
 }
 
-// Close ends the live session because Stead closes, and releases the data folder.
+// Close breaks off a begin under way, ends the live session because Stead closes, and releases the data folder.
+// Nothing begins afterwards.
 func (d *Desk) Close(ctx context.Context) error {
-	d.mu.Lock()
-	w, s := d.work, d.signed.Load()
-	d.work = nil
-	d.mu.Unlock()
+	d.end()
+	d.beginning.Lock()
+	defer d.beginning.Unlock()
 	var errs []error
-	if w != nil {
+	if w := d.take(); w != nil {
 		errs = append(errs, w.close(ctx))
 	}
-	if s != nil {
+	if s := d.signed.Load(); s != nil {
 		errs = append(errs, s.Close())
 	}
 	return errors.Join(append(errs, d.lock.Close())...)

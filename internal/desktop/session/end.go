@@ -13,7 +13,9 @@ import (
 const (
 	// revokeHead is how long an end waits for the platform before it closes the browser all the same: revoking
 	// first is better, but an agent who pressed End must not look at the member's page any longer.
-	revokeHead  = 400 * time.Millisecond
+	revokeHead = 400 * time.Millisecond
+	// expiryPause is how long a session that ran out here is left to the platform's own clock, whose word the end is.
+	expiryPause = 1200 * time.Millisecond
 	revokeLimit = 5 * time.Second
 	closeLimit  = 20 * time.Second
 )
@@ -59,12 +61,16 @@ func (c *Control) finish(r *run, cause stead.Cause, platform bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.life), closeLimit)
 	defer cancel()
 	revoked := make(chan stead.Cause, 1)
+	head, pause := revokeHead, time.Duration(0)
+	if cause == stead.CauseExpired { // the page closes on the second; the platform is asked a little later
+		head, pause = 0, expiryPause
+	}
 	if platform {
 		revoked <- cause
 	} else {
-		c.wg.Go(func() { revoked <- c.revoke(ctx, r, cause) })
+		c.wg.Go(func() { revoked <- c.revoke(ctx, r, cause, pause) })
 	}
-	wait := time.NewTimer(revokeHead)
+	wait := time.NewTimer(head)
 	defer wait.Stop()
 	var final stead.Cause
 	select {
@@ -83,16 +89,48 @@ func (c *Control) finish(r *run, cause stead.Cause, platform bool) {
 	c.conclude(ctx, r, cause, final, clean)
 }
 
-// revoke asks the platform to end the session and returns the cause it wrote, "" when it could not be reached.
-func (c *Control) revoke(ctx context.Context, r *run, cause stead.Cause) stead.Cause {
-	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
-	defer cancel()
-	s, err := c.Platform.End(ctx, r.id, cause)
-	if err != nil || s.Cause == nil {
-		c.Log.Warn("the end of a session is not confirmed yet", "session", r.id, "err", err)
+// revoke asks the platform, after the pause, to end the session and returns the cause it wrote, "" when it could not
+// be reached.
+func (c *Control) revoke(ctx context.Context, r *run, seen stead.Cause, pause time.Duration) stead.Cause {
+	if err := rest(ctx, pause); err != nil {
 		return ""
 	}
-	return stead.Cause(*s.Cause)
+	ctx, cancel := context.WithTimeout(ctx, revokeLimit)
+	defer cancel()
+	final, err := c.tellEnd(ctx, r.id, seen)
+	if err != nil {
+		c.Log.Warn("the end of a session is not confirmed yet", "session", r.id, "err", err)
+	}
+	return final
+}
+
+// tellEnd tells the platform that the session is over here and returns the cause it wrote. Some ends are only the
+// platform's to declare: where this machine believes in one, it says that Stead closed the session, and a platform
+// that ended it before answers with its own cause.
+func (c *Control) tellEnd(ctx context.Context, id stead.SessionID, seen stead.Cause) (stead.Cause, error) {
+	if !seen.Reportable() {
+		seen = stead.CauseSteadClosed
+	}
+	s, err := c.Platform.End(ctx, id, seen)
+	switch {
+	case err != nil:
+		return "", err
+	case s.Cause == nil || *s.Cause == "":
+		return "", stead.Errorf(stead.CodeVersion, "an end without a cause")
+	}
+	return stead.Cause(*s.Cause), nil
+}
+
+// rest waits, or returns why it did not.
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // conclude records what was seen of the end and shows it. final is the platform's cause, "" while unconfirmed.
@@ -100,7 +138,7 @@ func (c *Control) conclude(ctx context.Context, r *run, seen, final stead.Cause,
 	err := c.record(ctx, audit.SessionObservedEnd, r.ask.Subject, r.intent, r.id,
 		audit.Body{"cause": string(seen), "confirmed": final != "", "wiped": clean})
 	if err == nil {
-		err = c.forget(r)
+		err = c.journal.remove(r.intent)
 	}
 	if err != nil {
 		c.Log.Error("the end of a session could not be recorded; the next start of Stead will", "err", err)
@@ -131,14 +169,9 @@ func (c *Control) confirmLater(r *run, cause stead.Cause) {
 	c.wg.Go(func() {
 		ctx, cancel := context.WithDeadline(c.life, r.endsAt.Add(stead.HeartbeatInterval))
 		defer cancel()
-		final, err := backoff.Retry(ctx, func() (stead.Cause, error) {
-			s, err := c.Platform.End(ctx, r.id, cause)
-			if err != nil || s.Cause == nil {
-				return "", err
-			}
-			return stead.Cause(*s.Cause), nil
-		}, backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(0))
-		if err == nil && final != "" {
+		final, err := backoff.Retry(ctx, func() (stead.Cause, error) { return c.tellEnd(ctx, r.id, cause) },
+			backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(0))
+		if err == nil {
 			c.changeOf(r, func(s *State) { s.Confirmed, s.Cause = true, final })
 		}
 	})

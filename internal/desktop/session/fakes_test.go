@@ -35,13 +35,18 @@ type desk struct {
 	diary    []string
 	records  []outbox.Entry
 	fail     map[string]error
-	lost     int // how many starts lose their answer
+	lost     int             // how many starts lose their answer
+	stalled  map[string]bool // steps that hang until their caller gives up
+	inside   map[string]int  // how many calls hang there at the moment
 	ends     map[stead.SessionID]stead.Cause
 	started  map[uuid.UUID]api.Started
 	browsers []*fakeBrowser
 	offset   time.Duration           // platform's clock minus ours
 	ttl      time.Duration           // of sessions
 	lie      func(*token.Descriptor) // changes the descriptor
+	boast    func(*api.Session)      // changes the session beside the descriptor, which nobody signs
+	opened   api.Opened              // what a redeemed handoff brings
+	redeemed map[stead.SessionID]bool
 	states   []session.State
 }
 
@@ -63,11 +68,15 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	return &desk{T: t, key: token.Key{ID: "k1", Signer: private}, public: token.Public{"k1": public}, signer: device, fail: map[string]error{},
-		journal: filepath.Join(t.TempDir(), "journal.json"), ends: map[stead.SessionID]stead.Cause{}, started: map[uuid.UUID]api.Started{}, ttl: stead.SessionTTL}
+		journal: filepath.Join(t.TempDir(), "journal.json"), ends: map[stead.SessionID]stead.Cause{}, started: map[uuid.UUID]api.Started{}, ttl: stead.SessionTTL,
+		stalled: map[string]bool{}, inside: map[string]int{}, redeemed: map[stead.SessionID]bool{},
+		opened: api.Opened{StartURL: "https://portal.test/", Cookie: api.Cookie{Name: "__Host-stead", Value: "credential", HTTPOnly: true, Secure: true}}}
 }
 
-func (d *desk) control() *session.Control {
-	c := session.New(session.Config{Outbox: d, Platform: d, Pulse: d, Browsers: launcher{d}, Signer: d.signer, Device: deviceID, Agent: me, Issuer: issuer,
+func (d *desk) control() *session.Control { return d.controlOf(me) }
+
+func (d *desk) controlOf(agent session.Agent) *session.Control {
+	c := session.New(session.Config{Outbox: d, Platform: d, Pulse: d, Browsers: launcher{d}, Signer: d.signer, Device: deviceID, Agent: agent, Issuer: issuer,
 		Journal: d.journal, Log: slog.New(slog.DiscardHandler), OnChange: func(s session.State) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -89,6 +98,35 @@ func (d *desk) did(step string) error {
 	defer d.mu.Unlock()
 	d.diary = append(d.diary, step)
 	return d.fail[step]
+}
+
+// hold hangs while the step is stalled and the caller waits.
+func (d *desk) hold(ctx context.Context, step string) error {
+	d.mu.Lock()
+	if !d.stalled[step] {
+		d.mu.Unlock()
+		return nil
+	}
+	d.inside[step]++
+	d.mu.Unlock()
+	<-ctx.Done()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inside[step]--
+	return stead.E(stead.CodeUnreachable, ctx.Err())
+}
+
+func (d *desk) stall(step string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stalled[step] = true
+}
+
+// hanging is how many calls hang in the step.
+func (d *desk) hanging(step string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inside[step]
 }
 
 func (d *desk) breakStep(step string, err error) {
@@ -135,6 +173,9 @@ func (d *desk) Start(_ context.Context, key uuid.UUID, req api.StartRequest) (ap
 		if d.lie != nil {
 			d.lie(&desc)
 		}
+		if d.boast != nil {
+			d.boast(&s)
+		}
 		raw, err := token.Sign(d.key, token.TypeDescriptor, desc)
 		if err != nil {
 			return api.Started{}, err
@@ -149,19 +190,35 @@ func (d *desk) Start(_ context.Context, key uuid.UUID, req api.StartRequest) (ap
 	return out, nil
 }
 
-func (d *desk) Redeem(_ context.Context, id stead.SessionID, _ api.RedeemRequest) (api.Opened, error) {
+func (d *desk) Redeem(ctx context.Context, id stead.SessionID, _ api.RedeemRequest) (api.Opened, error) {
+	if err := d.hold(ctx, "redeem"); err != nil {
+		return api.Opened{}, err
+	}
 	if err := d.did("redeem"); err != nil {
 		return api.Opened{}, err
 	}
-	return api.Opened{Session: api.Session{ID: string(id)}, StartURL: "https://portal.test/", Cookie: api.Cookie{Name: "__Host-stead", Value: "credential"}}, nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.redeemed[id] = true
+	out := d.opened
+	out.Session = api.Session{ID: string(id)}
+	return out, nil
 }
 
+// End ends as the platform does: what ran out before has expired, and what was redeemed was opened.
 func (d *desk) End(_ context.Context, id stead.SessionID, cause stead.Cause) (api.Session, error) {
 	if err := d.did("end"); err != nil {
 		return api.Session{}, err
 	}
+	if !cause.Reportable() {
+		return api.Session{}, stead.E(stead.CodeBadRequest, nil)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.expire()
+	if cause == stead.CauseNotOpened && d.redeemed[id] {
+		cause = stead.CauseBrowserClosed
+	}
 	if _, ended := d.ends[id]; !ended {
 		d.ends[id] = cause
 	}
@@ -169,14 +226,27 @@ func (d *desk) End(_ context.Context, id stead.SessionID, cause stead.Cause) (ap
 	return api.Session{ID: string(id), State: "ended", Cause: &c}, nil
 }
 
+// expire ends what has run out by the platform's clock. The caller holds mu.
+func (d *desk) expire() {
+	for _, st := range d.started {
+		id := stead.SessionID(st.Session.ID)
+		if _, ended := d.ends[id]; !ended && time.Now().Add(d.offset).After(st.ServerTime.Add(d.ttl)) {
+			d.ends[id] = stead.CauseExpired
+		}
+	}
+}
+
 func (d *desk) Keys(context.Context) (token.Public, error) { return d.public, d.did("keys") }
 
-func (d *desk) Heartbeat(_ context.Context, id stead.SessionID) (api.Pulse, error) {
-	s, err := d.Session(context.Background(), id)
+func (d *desk) Heartbeat(ctx context.Context, id stead.SessionID) (api.Pulse, error) {
+	s, err := d.Session(ctx, id)
 	return api.Pulse{State: api.PulseState(s.State), Cause: s.Cause}, err
 }
 
-func (d *desk) Session(_ context.Context, id stead.SessionID) (api.Session, error) {
+func (d *desk) Session(ctx context.Context, id stead.SessionID) (api.Session, error) {
+	if err := d.hold(ctx, "look"); err != nil {
+		return api.Session{}, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.fail["look"]; err != nil {
@@ -191,7 +261,10 @@ func (d *desk) Session(_ context.Context, id stead.SessionID) (api.Session, erro
 
 type launcher struct{ d *desk }
 
-func (l launcher) Launch(context.Context, string) (session.Browser, error) {
+func (l launcher) Launch(ctx context.Context, _ string) (session.Browser, error) {
+	if err := l.d.hold(ctx, "launch"); err != nil {
+		return nil, err
+	}
 	if err := l.d.did("launch"); err != nil {
 		return nil, err
 	}
@@ -236,13 +309,17 @@ func (b *fakeBrowser) gone() bool {
 
 // last is the newest record's kind and facts.
 func (d *desk) last() (audit.Kind, audit.Body) {
+	e := d.lastEntry()
+	return e.Kind, e.Body
+}
+
+func (d *desk) lastEntry() outbox.Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.records) == 0 {
-		return "", nil
+		return outbox.Entry{}
 	}
-	e := d.records[len(d.records)-1]
-	return e.Kind, e.Body
+	return d.records[len(d.records)-1]
 }
 
 func (d *desk) endOf(id stead.SessionID) stead.Cause {

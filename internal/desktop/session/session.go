@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 
 	"stead/internal/api"
-	"stead/internal/audit"
 	"stead/internal/stead"
 	"stead/internal/token"
 
@@ -128,10 +127,13 @@ type State struct {
 type Control struct {
 	Config
 
-	startMu sync.Mutex // one start or end at a time
+	startMu sync.Mutex // one start at a time; Close takes it too
+	journal journal
 	mu      sync.Mutex
 	state   State
-	run     *run // nil when no session lives
+	run     *run               // nil when no session lives
+	giveUp  context.CancelFunc // of the running start; nil when there is none
+	closed  bool               // no start begins any more
 	tell    sync.Mutex
 
 	life context.Context // ends with Close
@@ -141,7 +143,7 @@ type Control struct {
 
 // New returns a control without a session. Recover should be called before the first Start.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, state: State{Phase: PhaseNone}}
+	ctl := &Control{Config: c, state: State{Phase: PhaseNone}, journal: journal{path: c.Journal}}
 	ctl.life, ctl.stop = context.WithCancel(context.Background())
 	return ctl
 }
@@ -167,9 +169,18 @@ func (c *Control) change(f func(*State)) State {
 	return s
 }
 
-// Close ends the live session because Stead closes, and waits for everything this control runs. ctx bounds the
-// waiting for the platform; the browser is closed in any case.
+// Close gives up a running start, which is undone, ends the live session because Stead closes, and waits for
+// everything this control runs. No start begins afterwards. ctx bounds the waiting for the live session's end; its
+// browser is closed in any case. Closing again does nothing.
 func (c *Control) Close(ctx context.Context) error {
+	c.mu.Lock()
+	c.closed = true
+	if c.giveUp != nil {
+		c.giveUp()
+	}
+	c.mu.Unlock()
+	c.startMu.Lock() // the start, if any, has been undone, or its session lives
+	defer c.startMu.Unlock()
 	_, err := c.End(ctx, stead.CauseSteadClosed)
 	if stead.CodeOf(err) == stead.CodeSessionNotFound {
 		err = nil
@@ -179,12 +190,19 @@ func (c *Control) Close(ctx context.Context) error {
 	return err
 }
 
-// record appends a record of this session. What it says is the device's word: an observation.
-func (c *Control) record(ctx context.Context, kind audit.Kind, subject stead.Pseudonym, ref uuid.UUID, id stead.SessionID, facts audit.Body) error {
-	e := outbox.Entry{Kind: kind, Actor: c.Agent.Pseudonym, Subject: &subject, Ref: &ref, Body: facts}
-	if id != "" {
-		e.Session = &id
+// enter makes the caller, who holds startMu, the running start: Close gives it up. CodeSignInRequired after Close.
+func (c *Control) enter(ctx context.Context) (context.Context, func(), error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, nil, stead.E(stead.CodeSignInRequired, nil)
 	}
-	_, err := c.Outbox.Append(ctx, e)
-	return err
+	ctx, cancel := context.WithCancel(ctx)
+	c.giveUp = cancel
+	return ctx, func() {
+		c.mu.Lock()
+		c.giveUp = nil
+		c.mu.Unlock()
+		cancel()
+	}, nil
 }

@@ -3,6 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"net"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +34,7 @@ type run struct {
 	ask     Ask
 	intent  uuid.UUID // event id of the intent, idempotency key of the start
 	placed  outbox.Placed
+	asked   bool // the platform was asked for the session
 	browser Browser
 	id      stead.SessionID
 	offset  time.Duration // platform's clock minus this machine's
@@ -41,16 +45,20 @@ type run struct {
 
 // Start records the intent, starts the browser, asks the platform, opens the member app, and returns when the agent
 // sees it. Whatever fails, the steps before it are undone and an outcome record says so. A session that already
-// lives on this machine goes on until the platform has agreed to the new one.
+// lives on this machine goes on until the platform has agreed to the new one. CodeSignInRequired after Close.
 func (c *Control) Start(ctx context.Context, ask Ask) (State, error) {
 	c.startMu.Lock()
 	defer c.startMu.Unlock()
+	ctx, leave, err := c.enter(ctx)
+	if err != nil {
+		return c.State(), err
+	}
+	defer leave()
 	previous := c.current()
 	before := c.State()
 	r := &run{ask: ask, intent: stead.NewEventID(), stop: make(chan stopOrder, 1), done: make(chan struct{})}
 	c.change(func(s *State) { *s = State{Phase: PhaseStarting, Step: StepRecord, Member: ask.Member} })
-	err := c.start(ctx, r, previous)
-	if err != nil {
+	if err := c.start(ctx, r, previous); err != nil {
 		if c.current() == previous && previous != nil {
 			c.change(func(s *State) { *s = before }) // the old session still lives
 		} else {
@@ -87,7 +95,7 @@ func (c *Control) setCurrent(r *run) {
 
 // start runs the steps; step names the one that failed.
 func (c *Control) start(ctx context.Context, r *run, previous *run) error {
-	if err := c.intend(ctx, r, previous); err != nil {
+	if err := c.intend(ctx, r); err != nil {
 		return err
 	}
 	step := StepRecord
@@ -103,13 +111,13 @@ func (c *Control) start(ctx context.Context, r *run, previous *run) error {
 		c.setCurrent(r)
 		return nil
 	}
-	c.undo(ctx, r, step, err, previous)
+	c.undo(ctx, r, step, err)
 	return err
 }
 
 // intend writes the journal and the intent: after it, a crash at any point can be told.
-func (c *Control) intend(ctx context.Context, r *run, previous *run) error {
-	if err := c.journal(r, previous); err != nil {
+func (c *Control) intend(ctx context.Context, r *run) error {
+	if err := c.note(r); err != nil {
 		return stead.E(stead.CodeOutboxWrite, err)
 	}
 	a := r.ask
@@ -117,8 +125,11 @@ func (c *Control) intend(ctx context.Context, r *run, previous *run) error {
 		Texts: nonEmpty(text{"reason", a.Reason.Text}, text{"member_name", a.Member.Name}, text{"member_email", a.Member.Email}),
 		Body: audit.Body{"account": a.Member.Account, "category": string(a.Reason.Category), "ticket": a.Ticket,
 			"consent": string(a.Consent.How), "name_matches": a.NameMatch, "email_matches": a.MailMatch}})
-	if err != nil {
-		return errors.Join(err, c.clearJournal(previous))
+	switch {
+	case stead.CodeOf(err) == stead.CodeOutboxWrite:
+		return err // the intent may be on disk all the same, and then it needs an outcome: the journal remembers
+	case err != nil:
+		return errors.Join(err, c.journal.remove(r.intent))
 	}
 	r.placed = placed
 	return nil
@@ -175,18 +186,20 @@ func (c *Control) agree(ctx context.Context, r *run, previous *run, step *Step) 
 	}
 	r.id = stead.SessionID(started.Session.ID)
 	r.offset = time.Until(started.ServerTime)
-	r.endsAt = started.Session.ExpiresAt.Add(-r.offset)
-	if err := c.journal(r, previous); err != nil {
+	r.endsAt = time.Now().Add(stead.SessionTTL) // at the latest; the descriptor says when
+	if err := c.note(r); err != nil {
 		return stead.E(stead.CodeOutboxWrite, err)
 	}
 	if previous != nil { // the platform has ended it in the same transaction
 		c.dismiss(previous, stead.CauseSuperseded)
 	}
-	if err := c.checkDescriptor(ctx, r, started); err != nil {
+	d, err := c.checkDescriptor(ctx, r, started)
+	if err != nil {
 		return err
 	}
+	r.endsAt = d.ExpiresAt.Add(-r.offset)
 	*step = StepOpen
-	c.change(func(s *State) { s.Step, s.ID, s.Scope, s.EndsAt = StepOpen, r.id, started.Session.Scope, r.endsAt })
+	c.change(func(s *State) { s.Step, s.ID, s.Scope, s.EndsAt = StepOpen, r.id, d.Scope, r.endsAt })
 	return c.open(ctx, r, started)
 }
 
@@ -205,6 +218,7 @@ func (c *Control) ask(ctx context.Context, r *run) (api.Started, error) {
 	if a.Ticket != "" {
 		req.Ticket = &a.Ticket
 	}
+	r.asked = true
 	for try := 1; ; try++ {
 		tctx, cancel := context.WithTimeout(ctx, platformLimit)
 		started, err := c.Platform.Start(tctx, r.intent, req)
@@ -212,24 +226,27 @@ func (c *Control) ask(ctx context.Context, r *run) (api.Started, error) {
 		if stead.CodeOf(err) != stead.CodeUnreachable || try == platformTries || ctx.Err() != nil {
 			return started, err
 		}
-		time.Sleep(time.Duration(try) * 300 * time.Millisecond)
+		if rest(ctx, time.Duration(try)*300*time.Millisecond) != nil {
+			return started, err
+		}
 	}
 }
 
-func (c *Control) checkDescriptor(ctx context.Context, r *run, started api.Started) error {
+// checkDescriptor returns what the platform signed for, when that is what was asked.
+func (c *Control) checkDescriptor(ctx context.Context, r *run, started api.Started) (token.Descriptor, error) {
 	keys, err := c.Platform.Keys(ctx)
 	if err != nil {
-		return err
+		return token.Descriptor{}, err
 	}
 	d, err := token.VerifyDescriptor(started.Descriptor, keys, c.Issuer, time.Now().Add(r.offset))
 	if err != nil {
-		return stead.E(stead.CodeDescriptorMismatch, err)
+		return d, stead.E(stead.CodeDescriptorMismatch, err)
 	}
-	if d.Subject != r.ask.Member.ID || d.Account != r.ask.Member.Account || d.Actor.Subject != string(c.Agent.ID) ||
+	if d.Subject != r.ask.Member.ID || d.Account != r.ask.Member.Account || d.Actor.Subject != string(c.Agent.ID) || d.Scope == "" ||
 		d.Device != string(c.Device) || d.SessionID != string(r.id) || d.ExpiresAt.After(started.ServerTime.Add(stead.SessionTTL+time.Second)) {
-		return stead.E(stead.CodeDescriptorMismatch, nil)
+		return d, stead.E(stead.CodeDescriptorMismatch, nil)
 	}
-	return nil
+	return d, nil
 }
 
 func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
@@ -245,37 +262,23 @@ func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 		return err
 	}
 	k := opened.Cookie
+	if !k.HTTPOnly || !k.Secure || !staysPrivate(opened.StartURL) {
+		return stead.Errorf(stead.CodeDescriptorMismatch, "the credential would not be safe in the browser")
+	}
 	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,
 		Cookie: browser.Cookie{Name: k.Name, Value: browser.Secret(k.Value), URL: opened.StartURL, HTTPOnly: k.HTTPOnly, Secure: k.Secure, SameSite: string(k.SameSite)},
 		Banner: browser.Banner{Name: r.ask.Member.Name, Email: r.ask.Member.Email, Ends: r.endsAt}})
 }
 
-// undo takes back what a failed start has done: the session first, then the browser, then the outcome is recorded.
-// It works on although ctx may be over: half a session must not stay because somebody was impatient.
-func (c *Control) undo(ctx context.Context, r *run, step Step, cause error, previous *run) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
-	defer cancel()
-	confirmed := true
-	if r.id != "" {
-		_, err := c.Platform.End(ctx, r.id, stead.CauseNotOpened)
-		confirmed = err == nil
-		if !confirmed {
-			c.confirmLater(r, stead.CauseNotOpened)
-		}
+// staysPrivate reports whether what is sent to this address cannot be read on the way: https, or http that does not
+// leave this machine (names under .localhost: RFC 6761 section 6.3).
+func staysPrivate(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
 	}
-	facts := audit.Body{"result": "failed", "step": string(step), "code": string(stead.CodeOf(cause)), "confirmed": confirmed}
-	if r.browser != nil {
-		wipe, err := r.browser.Close(ctx)
-		facts["wiped"] = wipe.Clean && err == nil
-	}
-	if err := c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, facts); err != nil {
-		c.Log.Error("the outcome of a failed start could not be recorded", "err", err)
-		return // the journal stays: the next start of Stead records it
-	}
-	if c.current() != previous {
-		previous = nil
-	}
-	if err := c.clearJournal(previous); err != nil {
-		c.Log.Error("the journal could not be cleared", "err", err)
-	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	ip := net.ParseIP(host)
+	local := host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && local
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"stead/internal/stead"
@@ -23,11 +24,12 @@ type stopOrder struct {
 // watch keeps the session until it ends, for whatever reason comes first, and then finishes it.
 func (c *Control) watch(r *run) {
 	defer close(r.done)
+	l := c.newLooker(r)
+	defer l.close()
 	ticks := time.NewTicker(lookInterval)
 	defer ticks.Stop()
 	expiry := time.NewTimer(time.Until(r.endsAt))
 	defer expiry.Stop()
-	lastBeat, heard := time.Now(), time.Now()
 	for {
 		select {
 		case o := <-r.stop:
@@ -38,8 +40,7 @@ func (c *Control) watch(r *run) {
 			c.finish(r, stead.CauseSteadClosed, false)
 			return
 		case <-expiry.C:
-			// The platform has ended it by its own clock, or is about to; here it is over now.
-			c.finish(r, stead.CauseExpired, true)
+			c.finish(r, stead.CauseExpired, false)
 			return
 		case e, ok := <-r.browser.Events():
 			if cause := eventCause(e, ok); cause != "" {
@@ -47,21 +48,74 @@ func (c *Control) watch(r *run) {
 				return
 			}
 		case now := <-ticks.C:
-			beat := now.Sub(lastBeat) >= stead.HeartbeatInterval
-			cause, err := c.look(r, beat)
-			if beat && err == nil {
-				lastBeat = now
-			}
-			if cause != "" {
+			l.begin(now)
+		case s := <-l.seen:
+			if cause := l.take(s); cause != "" {
 				c.finish(r, cause, true)
 				return
 			}
-			if c.lost(&heard, err) {
-				c.finish(r, stead.CauseConnectionLost, true)
+			if c.lost(r, &l.heard, s.err) {
+				c.finish(r, stead.CauseConnectionLost, false)
 				return
 			}
 		}
 	}
+}
+
+// looker asks the platform beside the watcher, so that a hanging network holds up neither End nor expiry. One
+// question is under way at most. Its methods are the watcher's.
+type looker struct {
+	c        *Control
+	r        *run
+	ctx      context.Context
+	stop     context.CancelFunc
+	asking   sync.WaitGroup
+	busy     bool
+	seen     chan sight // holds one, so that nobody waits for a watcher that left
+	lastBeat time.Time
+	heard    time.Time
+}
+
+// sight is the platform's answer, or why there was none.
+type sight struct {
+	at    time.Time // when it was asked
+	beat  bool
+	cause stead.Cause // not empty once the session has ended
+	err   error
+}
+
+func (c *Control) newLooker(r *run) *looker {
+	l := &looker{c: c, r: r, seen: make(chan sight, 1), lastBeat: time.Now(), heard: time.Now()}
+	l.ctx, l.stop = context.WithCancel(c.life)
+	return l
+}
+
+// begin asks, as a heartbeat when one is due, unless the question before is still open.
+func (l *looker) begin(now time.Time) {
+	if l.busy {
+		return
+	}
+	l.busy = true
+	s := sight{at: now, beat: now.Sub(l.lastBeat) >= stead.HeartbeatInterval}
+	l.asking.Go(func() {
+		s.cause, s.err = l.c.look(l.ctx, l.r, s.beat)
+		l.seen <- s
+	})
+}
+
+// take takes an answer in and returns the cause once the session has ended.
+func (l *looker) take(s sight) stead.Cause {
+	l.busy = false
+	if s.beat && s.err == nil {
+		l.lastBeat = s.at
+	}
+	return s.cause
+}
+
+// close breaks off an open question and waits for it.
+func (l *looker) close() {
+	l.stop()
+	l.asking.Wait()
 }
 
 func eventCause(e browser.Event, ok bool) stead.Cause {
@@ -76,8 +130,8 @@ func eventCause(e browser.Event, ok bool) stead.Cause {
 
 // look asks for the session's state, as a heartbeat when one is due. It returns the cause once the session has
 // ended.
-func (c *Control) look(r *run, beat bool) (stead.Cause, error) {
-	ctx, cancel := context.WithTimeout(c.life, stead.HeartbeatInterval/2)
+func (c *Control) look(ctx context.Context, r *run, beat bool) (stead.Cause, error) {
+	ctx, cancel := context.WithTimeout(ctx, stead.HeartbeatInterval/2)
 	defer cancel()
 	if beat {
 		p, err := c.Pulse.Heartbeat(ctx, r.id)
@@ -95,17 +149,17 @@ func (c *Control) look(r *run, beat bool) (stead.Cause, error) {
 
 // lost notes whether the platform was heard, shows until when the session lives without it, and reports whether
 // that time is over: what cannot ask, closes.
-func (c *Control) lost(heard *time.Time, err error) bool {
+func (c *Control) lost(r *run, heard *time.Time, err error) bool {
 	if err == nil {
 		*heard = time.Now()
 		if !c.State().LostAt.IsZero() {
-			c.change(func(s *State) { s.LostAt = time.Time{} })
+			c.changeOf(r, func(s *State) { s.LostAt = time.Time{} })
 		}
 		return false
 	}
 	at := heard.Add(stead.HeartbeatGrace)
 	if c.State().LostAt.IsZero() {
-		c.change(func(s *State) { s.LostAt = at })
+		c.changeOf(r, func(s *State) { s.LostAt = at })
 	}
 	return !time.Now().Before(at)
 }
