@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"regexp"
 	"testing"
+
+	"stead/internal/stead"
 )
 
 // TestWindowCallsWhatIsBound holds the window's door to the bound structs, both ways: every method is called by
@@ -43,8 +45,8 @@ func TestUserSettings(t *testing.T) {
 		"http://stead.example.org": false, "https://user:secret@stead.example.org": false, "stead.example.org": false, "": false,
 		"http://localhost.evil.example": false, "ftp://localhost": false,
 	} {
-		if safeAddress(address) != good {
-			t.Errorf("safeAddress(%q) = %v", address, !good)
+		if stead.StaysPrivate(address) != good {
+			t.Errorf("StaysPrivate(%q) = %v", address, !good)
 		}
 	}
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())

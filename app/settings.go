@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"stead/internal/stead"
 )
@@ -43,21 +41,11 @@ func UserSettings() Settings {
 		s.problem = stead.Errorf(stead.CodeConfigInvalid, `write {"platform": "https://…"} to %s; to try Stead without a platform, start: stead demo`, file)
 	case err != nil:
 		s.problem = stead.Errorf(stead.CodeConfigInvalid, "%s", file).Because(err)
-	case json.Unmarshal(raw, &content) != nil || !safeAddress(content.Platform):
+	case json.Unmarshal(raw, &content) != nil || !stead.StaysPrivate(content.Platform):
 		s.problem = stead.Errorf(stead.CodeConfigInvalid, `%s must hold {"platform": "https://…"}`, file)
 	}
 	s.PlatformURL = content.Platform
 	return s
-}
-
-// safeAddress reports whether the platform is reached by https, or is on this machine.
-func safeAddress(s string) bool {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	h := u.Hostname()
-	return u.Scheme == "https" || u.Scheme == "http" && (h == "localhost" || strings.HasSuffix(h, ".localhost") || h == "127.0.0.1" || h == "::1")
 }
 
 func (s Settings) webviewDir() string { return filepath.Join(s.CacheDir, "webview") }

@@ -5,21 +5,9 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"fmt"
-	"log/slog"
 
 	"stead/internal/stead"
 )
-
-// Secret is a one-time code. It prints as [redacted]; convert it to string where it must be sent.
-type Secret string
-
-func (Secret) String() string { return "[redacted]" }
-
-// GoString keeps the code out of %#v.
-func (Secret) GoString() string { return "[redacted]" }
-
-// LogValue keeps the code out of structured logs.
-func (Secret) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // StartClaim is what a device signs when it asks for a session: which intent record the start rests on, for whom,
 // and under which request key. It proves that the caller holds the key that chained the intent.
@@ -36,12 +24,12 @@ type StartClaim struct {
 type HandoffClaim struct {
 	Device  stead.DeviceID
 	Session stead.SessionID
-	Code    Secret
+	Code    stead.Secret
 }
 
 // EnrolClaim is what a device signs with the key it wants enrolled: proof that it holds that key.
 type EnrolClaim struct {
-	Code      Secret
+	Code      stead.Secret
 	PublicKey []byte // Ed25519, 32 bytes
 	Name      string
 }

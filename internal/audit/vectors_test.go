@@ -247,8 +247,8 @@ func TestVectorsClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := StartClaim{stead.DeviceID(s.Device), epoch, s.Seq, [32]byte(s.Leaf), stead.MemberID(s.Member), s.RequestKey}
-	handoff := HandoffClaim{stead.DeviceID(h.Device), stead.SessionID(h.Session), Secret(h.Code)}
-	enrol := EnrolClaim{Secret(e.Code), e.PublicKey, e.Name}
+	handoff := HandoffClaim{stead.DeviceID(h.Device), stead.SessionID(h.Session), stead.Secret(h.Code)}
+	enrol := EnrolClaim{stead.Secret(e.Code), e.PublicKey, e.Name}
 	for name, c := range map[string]struct {
 		claim
 		want hexBytes

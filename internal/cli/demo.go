@@ -144,7 +144,7 @@ func (d *demo) open(ctx context.Context, c *demoCommand, log *slog.Logger) ([]ht
 		return nil, err
 	}
 	d.portal, err = memberapp.New(memberapp.Config{BaseURL: d.portalURL, PlatformURL: "http://127.0.0.1:" + strconv.Itoa(c.Port), Issuer: d.platformURL,
-		Audience: d.portalURL, AppID: demoApp, AppSecret: memberapp.Secret(secret), CookieName: demoCookie, DataFile: filepath.Join(c.Data, "portal.db"),
+		Audience: d.portalURL, AppID: demoApp, AppSecret: stead.Secret(secret), CookieName: demoCookie, DataFile: filepath.Join(c.Data, "portal.db"),
 		Members: portalMembers(), SupportPhone: "0800 555 0100", Log: log})
 	if err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func (d *Desk) Enrol(ctx context.Context, code string) (Stage, *api.Me, error) {
 
 func (d *Desk) enrol(ctx context.Context, code string) (device, error) {
 	public := publicKey(d.signer)
-	claim := audit.EnrolClaim{Code: audit.Secret(code), PublicKey: public, Name: d.cfg.DeviceName}
+	claim := audit.EnrolClaim{Code: stead.Secret(code), PublicKey: public, Name: d.cfg.DeviceName}
 	signature, err := claim.Sign(d.signer)
 	if err != nil {
 		return device{}, err

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -123,20 +121,11 @@ func (c Config) check() error {
 		return stead.Errorf(stead.CodeConfigInvalid, "audience must differ from client_id, or an ID token would pass for an access token")
 	}
 	for _, f := range []struct{ name, value string }{{"public_url", c.PublicURL}, {"issuer", c.Issuer}, {"app.start_url", c.App.StartURL}} {
-		u, err := url.Parse(f.value)
-		if err != nil || u.Host == "" || u.Scheme != "https" && !loopback(u.Hostname()) {
-			return stead.Errorf(stead.CodeConfigInvalid, "%s must be an https address", f.name).Because(err)
+		if !stead.StaysPrivate(f.value) {
+			return stead.Errorf(stead.CodeConfigInvalid, "%s must be an https address", f.name)
 		}
 	}
 	return nil
-}
-
-// loopback reports whether a host name stays on this machine (RFC 6761 6.3 for *.localhost).
-func loopback(host string) bool {
-	if ip := net.ParseIP(host); ip != nil {
-		return ip.IsLoopback()
-	}
-	return host == "localhost" || len(host) > 10 && host[len(host)-10:] == ".localhost"
 }
 
 // Close ends the background work, waits for it, and closes the store.

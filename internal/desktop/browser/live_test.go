@@ -115,7 +115,7 @@ func (a *memberApp) visit(path string) Visit {
 	return Visit{
 		URL: a.address + path,
 		Cookie: Cookie{
-			Name: cookieName, Value: Secret("cred" + rand.Text()), URL: a.address,
+			Name: cookieName, Value: stead.Secret("cred" + rand.Text()), URL: a.address,
 			HTTPOnly: true, Secure: true, SameSite: "Strict",
 		},
 		Banner: Banner{Name: "Ada Lovelace", Email: "ada@example.org", Ends: time.Now().Add(20 * time.Minute)},
@@ -236,7 +236,7 @@ func runHelper() {
 		b, err = r.Launch(ctx, order.ID)
 	}
 	if err == nil {
-		order.Visit.Cookie.Value = Secret(order.Value)
+		order.Visit.Cookie.Value = stead.Secret(order.Value)
 		err = b.Open(ctx, order.Visit)
 	}
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 
 // traces lists every place that this user can read and that holds the credential: arguments and environments of all
 // processes, and all files below the places.
-func traces(t *testing.T, secret Secret, places ...string) []string {
+func traces(t *testing.T, secret stead.Secret, places ...string) []string {
 	t.Helper()
 	utf8 := []byte(string(secret))
 	var wide []byte // Chromium's session storage is UTF-16

@@ -21,7 +21,7 @@ type Visit struct {
 // Cookie is the session's credential, as the member app's contract says. It ends with the browser.
 type Cookie struct {
 	Name     string
-	Value    Secret
+	Value    stead.Secret
 	URL      string // the address that it is for: sets its domain, path "/" and scheme
 	HTTPOnly bool
 	Secure   bool

@@ -3,9 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"net"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -252,7 +249,7 @@ func (c *Control) checkDescriptor(ctx context.Context, r *run, started api.Start
 func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
-	claim := audit.HandoffClaim{Device: c.Device, Session: r.id, Code: audit.Secret(started.Handoff)}
+	claim := audit.HandoffClaim{Device: c.Device, Session: r.id, Code: stead.Secret(started.Handoff)}
 	signature, err := claim.Sign(c.Signer)
 	if err != nil {
 		return err
@@ -262,23 +259,10 @@ func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 		return err
 	}
 	k := opened.Cookie
-	if !k.HTTPOnly || !k.Secure || !staysPrivate(opened.StartURL) {
+	if !k.HTTPOnly || !k.Secure || !stead.StaysPrivate(opened.StartURL) {
 		return stead.Errorf(stead.CodeDescriptorMismatch, "the credential would not be safe in the browser")
 	}
 	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,
-		Cookie: browser.Cookie{Name: k.Name, Value: browser.Secret(k.Value), URL: opened.StartURL, HTTPOnly: k.HTTPOnly, Secure: k.Secure, SameSite: string(k.SameSite)},
+		Cookie: browser.Cookie{Name: k.Name, Value: stead.Secret(k.Value), URL: opened.StartURL, HTTPOnly: k.HTTPOnly, Secure: k.Secure, SameSite: string(k.SameSite)},
 		Banner: browser.Banner{Name: r.ask.Member.Name, Email: r.ask.Member.Email, Ends: r.endsAt}})
-}
-
-// staysPrivate reports whether what is sent to this address cannot be read on the way: https, or http that does not
-// leave this machine (names under .localhost: RFC 6761 section 6.3).
-func staysPrivate(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || u.User != nil {
-		return false
-	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
-	ip := net.ParseIP(host)
-	local := host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && local
 }

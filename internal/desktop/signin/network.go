@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pkg/browser"
+
+	"stead/internal/stead"
 )
 
 const (
@@ -24,21 +26,11 @@ func safeAddress(address string) bool {
 	if err != nil || u.Hostname() == "" || u.User != nil {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && stead.Loopback(u.Hostname())
 }
 
 // bareAddress reports whether an address is scheme, host and path alone, as OpenID Connect Discovery wants an issuer.
 func bareAddress(address string) bool { return !strings.ContainsAny(address, "?#") }
-
-// isLoopback knows the names that RFC 6761 section 6.3 keeps on this machine.
-func isLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
 
 // guarded returns a client like base that follows no redirect, since one would carry a code or token to wherever the answer
 // says, and reads no endless answer.
@@ -62,14 +54,14 @@ func newTransport() *http.Transport {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
-			if isLoopback(r.URL.Hostname()) {
+			if stead.Loopback(r.URL.Hostname()) {
 				return nil, nil // no proxy
 			}
 			return http.ProxyFromEnvironment(r)
 		},
 		// Names under localhost are asked of nobody: a resolver that knows no better would send them out of this machine.
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host) == nil && isLoopback(host) {
+			if host, port, err := net.SplitHostPort(address); err == nil && net.ParseIP(host) == nil && stead.Loopback(host) {
 				address = net.JoinHostPort("127.0.0.1", port)
 			}
 			return dialer.DialContext(ctx, network, address)

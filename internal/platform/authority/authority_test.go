@@ -197,10 +197,10 @@ func TestIntentMustSayWhatIsStarted(t *testing.T) {
 func TestHandoffIsSingleUseTimedAndBound(t *testing.T) {
 	w := newWorld(t)
 	s := w.start(lena, ana)
-	claim := audit.HandoffClaim{Device: w.devices[tom.ID].id, Session: s.Session.ID, Code: audit.Secret(s.Handoff)}
+	claim := audit.HandoffClaim{Device: w.devices[tom.ID].id, Session: s.Session.ID, Code: stead.Secret(s.Handoff)}
 	foreign, err := claim.Sign(w.devices[tom.ID].key)
 	w.must(err)
-	_, err = w.auth.Redeem(t.Context(), lena, s.Session.ID, audit.Secret(s.Handoff), foreign)
+	_, err = w.auth.Redeem(t.Context(), lena, s.Session.ID, stead.Secret(s.Handoff), foreign)
 	w.wantCode(err, stead.CodeDeviceSignature)
 	_, err = w.redeem(tom, s)
 	w.wantCode(err, stead.CodeSessionNotFound)
@@ -288,6 +288,21 @@ func TestExpiryIsActiveRecordedAndTold_S1_07(t *testing.T) {
 func (w *world) touch(agent stead.Staff, id stead.SessionID) error {
 	_, _, err := w.auth.Heartbeat(w.Context(), agent, id)
 	return err
+}
+
+// TestEndAfterTheTimeIsExpiry: whoever presses End too late did not end anything.
+func TestEndAfterTheTimeIsExpiry_S1_07(t *testing.T) {
+	w := newWorld(t)
+	o := w.live(lena, ana)
+	for range 15 {
+		w.store.pass(80 * time.Second)
+		w.must(w.touch(lena, o.Session.ID))
+	}
+	s, err := w.auth.End(t.Context(), lena, o.Session.ID, stead.CauseSteadClosed)
+	w.must(err)
+	if s.Cause != stead.CauseExpired || s.EndedBy != "" {
+		t.Errorf("cause %s, by %q", s.Cause, s.EndedBy)
+	}
 }
 
 func TestExpiryWhileThePlatformWasDown(t *testing.T) {

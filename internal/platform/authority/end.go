@@ -36,7 +36,12 @@ func (a *Authority) End(ctx context.Context, by stead.Staff, id stead.SessionID,
 			cause = stead.CauseBrowserClosed // the credential was handed out: what the device did with it cannot be known
 		}
 		if row.State != stead.StateEnded {
-			if err := a.endTx(tx, row.Session, cause, &by, time.Time{}); err != nil {
+			// A session whose time is over has ended by that, even if nobody has written it down yet.
+			var who, due = &by, time.Time{}
+			if over, since := a.overdue(row.Session, tx.Now()); over != "" {
+				cause, who, due = over, nil, since
+			}
+			if err := a.endTx(tx, row.Session, cause, who, due); err != nil {
 				return err
 			}
 			row, err = tx.Session(id)

@@ -190,10 +190,10 @@ func (w *world) startErr(agent stead.Staff, m stead.Member) error {
 
 func (w *world) redeem(agent stead.Staff, s authority.Started) (authority.Opened, error) {
 	w.Helper()
-	claim := audit.HandoffClaim{Device: w.devices[agent.ID].id, Session: s.Session.ID, Code: audit.Secret(s.Handoff)}
+	claim := audit.HandoffClaim{Device: w.devices[agent.ID].id, Session: s.Session.ID, Code: stead.Secret(s.Handoff)}
 	signature, err := claim.Sign(w.devices[agent.ID].key)
 	w.must(err)
-	return w.auth.Redeem(w.Context(), agent, s.Session.ID, audit.Secret(s.Handoff), signature)
+	return w.auth.Redeem(w.Context(), agent, s.Session.ID, stead.Secret(s.Handoff), signature)
 }
 
 // live starts and opens a session.

@@ -27,7 +27,7 @@ type Opened struct {
 
 // Redeem exchanges a handoff for the session's credential: once, within stead.HandoffTTL, by the agent who started
 // it, signed by the device that started it. The member's start notice becomes visible with it.
-func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.SessionID, code audit.Secret, signature []byte) (Opened, error) {
+func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.SessionID, code stead.Secret, signature []byte) (Opened, error) {
 	var s stead.Session
 	err := a.Store.Update(ctx, func(tx store.Tx) error {
 		row, err := own(tx, agent, id)
@@ -64,7 +64,7 @@ func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.Sess
 	return Opened{Session: s, Token: raw, App: a.App}, err
 }
 
-func (a *Authority) checkHandoff(tx store.Tx, row store.SessionRow, code audit.Secret, signature []byte) error {
+func (a *Authority) checkHandoff(tx store.Tx, row store.SessionRow, code stead.Secret, signature []byte) error {
 	if row.State == stead.StateEnded {
 		return stead.E(stead.CodeSessionEnded, nil)
 	}

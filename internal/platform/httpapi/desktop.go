@@ -93,7 +93,7 @@ func (s *server) EnrolDevice(ctx context.Context, r api.EnrolDeviceRequestObject
 	if err != nil {
 		return nil, err
 	}
-	claim := audit.EnrolClaim{Code: audit.Secret(r.Body.Code), PublicKey: r.Body.PublicKey, Name: r.Body.Name}
+	claim := audit.EnrolClaim{Code: stead.Secret(r.Body.Code), PublicKey: r.Body.PublicKey, Name: r.Body.Name}
 	id, err := s.Office.Enrol(ctx, who(ctx), key, claim, r.Body.Signature)
 	return api.EnrolDevice200JSONResponse{DeviceID: string(id)}, err
 }

@@ -46,7 +46,7 @@ func toHead(r api.RecordRef) (audit.Head, error) {
 }
 
 func (s *server) RedeemHandoff(ctx context.Context, r api.RedeemHandoffRequestObject) (api.RedeemHandoffResponseObject, error) {
-	o, err := s.Authority.Redeem(ctx, who(ctx), stead.SessionID(r.SessionID), audit.Secret(r.Body.Code), r.Body.Signature)
+	o, err := s.Authority.Redeem(ctx, who(ctx), stead.SessionID(r.SessionID), stead.Secret(r.Body.Code), r.Body.Signature)
 	if err != nil {
 		return nil, err
 	}

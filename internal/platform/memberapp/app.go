@@ -42,7 +42,7 @@ type Config struct {
 	Issuer       string       // who signs session tokens
 	Audience     string       // what they call this app
 	AppID        string       // this app's id and secret at the platform
-	AppSecret    Secret       //
+	AppSecret    stead.Secret //
 	CookieName   string       // of the session token; "" means __Host-stead
 	DataFile     string       // SQLite file; made when it does not exist
 	Members      []Member     //

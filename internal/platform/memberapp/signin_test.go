@@ -84,7 +84,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			}
 		}
 	}
-	if len(memberapp.Plans()) < 2 || memberapp.Secret("x").String() != "[redacted]" {
+	if len(memberapp.Plans()) < 2 || stead.Secret("x").String() != "[redacted]" {
 		t.Error("plans or secret")
 	}
 }

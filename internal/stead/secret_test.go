@@ -1,4 +1,4 @@
-package browser
+package stead
 
 import (
 	"bytes"
@@ -11,7 +11,11 @@ import (
 
 func TestSecretIsNeverPrinted(t *testing.T) {
 	const word = "hunter2"
-	v := Visit{Cookie: Cookie{Name: "c", Value: word}}
+	type cookie struct {
+		Name  string
+		Value Secret
+	}
+	v := struct{ Cookie cookie }{cookie{Name: "c", Value: word}}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%10s", "%-3.1v"} {
 		fmt.Fprintf(&out, verb+" "+verb+" "+verb+"\n", v, &v, v.Cookie.Value)

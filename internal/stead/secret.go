@@ -1,4 +1,4 @@
-package browser
+package stead
 
 import (
 	"fmt"
@@ -8,8 +8,9 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a credential. Every way of printing, logging or encoding it shows [redacted]; whoever must send it
-// converts it to a string on purpose. (As the key of a map, encoding/json would show it: it never asks such keys.)
+// Secret is a credential or a one-time code. Every way of printing, logging or encoding it shows [redacted]; whoever
+// must send it converts it to a string on purpose. (As the key of a map, encoding/json would show it: it never asks
+// such keys.)
 type Secret string
 
 // Format writes [redacted] for every verb and flag.
