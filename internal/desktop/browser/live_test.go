@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"stead/internal/stead"
 )
 
 // These tests run a real Chromium in a real window. They need an unprivileged user and a display, which
