@@ -131,7 +131,9 @@ describe('the confirm dialog, S1-02 S2-03', () => {
   it('is filled in by the keyboard alone', async () => {
     const { fake, user } = await openConfirm();
     const first = dialog().getByRole('checkbox', { name: /Name matches/ });
+    await waitFor(() => expect(screen.getByRole('dialog').contains(document.activeElement)).toBe(true)); // the dialog takes the focus a moment after it opens
     for (let i = 0; i < 3 && document.activeElement !== first; i++) await user.tab();
+    expect(first).toHaveFocus();
     await user.keyboard(' ');
     await user.tab();
     await user.keyboard(' ');
