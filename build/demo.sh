@@ -26,6 +26,7 @@ use_go
 use_node
 
 mkdir -p "$OUT/logs"
+say "Building Stead: a few minutes the first time, seconds later on."
 if ! { frontend_build && desktop_build stead desktop,production; } >"$OUT/logs/demo-build.log" 2>&1; then
 	tail -n 40 "$OUT/logs/demo-build.log" >&2
 	die "Stead could not be built; the whole output is in build/out/logs/demo-build.log."
@@ -34,4 +35,5 @@ fi
 cd "$ROOT"
 [ -n "$headless" ] || exec build/out/stead demo
 rm -rf "$OUT/demo"
-exec build/session.sh build/out/stead demo --headless --out build/out/demo
+build/session.sh build/out/stead demo --headless --out build/out/demo
+say "The pictures are in build/out/demo."

@@ -174,6 +174,10 @@ func TestServeConfig(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	short := filepath.Join(dir, "short")
+	if err := os.WriteFile(short, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	good := `{"listen":"127.0.0.1:0","data":"` + filepath.Join(dir, "data") + `","public_url":"https://stead.example","issuer":"https://idp.example",` +
 		`"client_id":"stead","audience":"https://stead.example","app":{"id":"portal","secret_file":"` + secret + `","audience":"https://portal.example",` +
 		`"start_url":"https://portal.example/","cookie_name":"__Host-stead"}}`
@@ -183,7 +187,9 @@ func TestServeConfig(t *testing.T) {
 		"no public address":       {strings.Replace(good, "https://stead.example\",\"issuer", "\",\"issuer", 1), "public_url"},
 		"plain http":              {strings.Replace(good, "https://idp.example", "http://idp.example", 1), "issuer"},
 		"leaves the machine bare": {strings.Replace(good, "127.0.0.1:0", "0.0.0.0:0", 1), "tls_cert"},
-		"no secret":               {strings.Replace(good, secret, secret+"x", 1), "secret_file"},
+		"no secret":               {strings.Replace(good, secret, secret+"x", 1), "there is no such file"},
+		"a short secret":          {strings.Replace(good, secret, short, 1), "openssl rand"},
+		"a cookie for all hosts":  {strings.Replace(good, "__Host-stead", "stead", 1), "__Host-"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "platform.json")
@@ -220,6 +226,12 @@ func TestUsageAndHelp(t *testing.T) {
 	}
 	if code, out, _ := command(t, "--help"); code != 0 || !strings.Contains(out, "demo") {
 		t.Errorf("exit %d: %q", code, out)
+	}
+	if code, out, _ := command(t, "help", "platform", "serve"); code != 0 || !strings.Contains(out, "--config") {
+		t.Errorf("exit %d: %q", code, out)
+	}
+	if code, _, errOut := command(t, "demo", "--headless", "--port", "99999"); code != exitMachine || !strings.Contains(errOut, "65533") {
+		t.Errorf("exit %d: %q", code, errOut)
 	}
 	if code, out, _ := command(t, "version", "--json"); code != 0 || !strings.Contains(out, `"version"`) {
 		t.Errorf("exit %d: %q", code, out)

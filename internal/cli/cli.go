@@ -32,8 +32,8 @@ type Window func(ctx context.Context, d Desk) error
 const (
 	exitOK      = 0
 	exitFailed  = 1
-	exitMachine = 2 // this machine or its configuration cannot do it
-	exitUsage   = 64
+	exitMachine = 2  // this machine or its configuration cannot do it
+	exitUsage   = 64 // the command line itself is wrong (sysexits.h)
 )
 
 // commands is the command line as kong reads it.
@@ -58,10 +58,13 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer, w Window) in
 	var c commands
 	code := -1
 	parser, err := kong.New(&c, kong.Name("stead"), kong.Writers(out, errOut),
-		kong.Description("See a platform as one member sees it, with a proof. Without arguments: the window."),
+		kong.Description("A support agent sees a platform exactly as one member sees it, for twenty minutes at most, and it is all recorded. Without arguments: the window."),
 		kong.Exit(func(n int) { code = n }), kong.UsageOnError())
 	if err != nil {
 		return Report(errOut, err)
+	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:], "--help")
 	}
 	parsed, err := parser.Parse(args)
 	if code >= 0 { // help was printed

@@ -36,6 +36,9 @@ type demoCommand struct {
 
 // Run runs the demo until the window is closed, or the headless run is through.
 func (c *demoCommand) Run(e *env) error {
+	if c.Port < 1 || c.Port > 65533 {
+		return stead.Errorf(stead.CodeConfigInvalid, "--port must be between 1 and 65533: it and the next two are used")
+	}
 	if c.Data == "" {
 		base, err := os.UserCacheDir()
 		if err != nil {

@@ -202,7 +202,7 @@ func (r *run) shoot(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	file := filepath.Join(r.folder, name+".png")
-	return file, os.WriteFile(file, png, 0o600)
+	return filepath.Base(file), os.WriteFile(file, png, 0o600)
 }
 
 func (r *run) hand() (*browser.Hand, error) {

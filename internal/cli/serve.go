@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -51,15 +52,15 @@ func (c *serveCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	secret, err := os.ReadFile(f.App.SecretFile)
+	secret, err := readSecret(f.App.SecretFile)
 	if err != nil {
-		return stead.Errorf(stead.CodeConfigInvalid, "app.secret_file %q", f.App.SecretFile).Because(err)
+		return err
 	}
 	log := slog.New(slog.NewJSONHandler(e.errOut, nil))
 	slog.SetDefault(log)
 	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
 		ViewFirst: true, Version: desktop.Version, Log: log,
-		App: platform.App{ID: f.App.ID, Secret: strings.TrimSpace(string(secret)), Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
+		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
 	if err != nil {
 		return err
 	}
@@ -67,11 +68,40 @@ func (c *serveCommand) Run(e *env) error {
 	return errors.Join(err, p.Close())
 }
 
+// minSecret is how long a secret must be at least: 16 random bytes in hex.
+const minSecret = 32
+
+func readSecret(file string) (string, error) {
+	if file == "" {
+		return "", stead.Errorf(stead.CodeConfigInvalid, "app.secret_file is missing")
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", stead.Errorf(stead.CodeConfigInvalid, "app.secret_file %s: %s", file, reason(err)).Because(err)
+	}
+	secret := strings.TrimSpace(string(raw))
+	if len(secret) < minSecret {
+		return "", stead.Errorf(stead.CodeConfigInvalid, "app.secret_file %s: the secret is shorter than %d characters; make one with: openssl rand -hex 32", file, minSecret)
+	}
+	return secret, nil
+}
+
+// reason says in plain words why a file cannot be read.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no such file"
+	case errors.Is(err, fs.ErrPermission):
+		return "it may not be read by this user"
+	}
+	return "it cannot be read"
+}
+
 func readServeConfig(c *serveCommand) (serveConfig, error) {
 	var f serveConfig
 	raw, err := os.ReadFile(c.Config)
 	if err != nil {
-		return f, stead.Errorf(stead.CodeConfigInvalid, "%s cannot be read", c.Config).Because(err)
+		return f, stead.Errorf(stead.CodeConfigInvalid, "%s: %s", c.Config, reason(err)).Because(err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
@@ -113,6 +143,11 @@ func serve(e *env, f serveConfig, p *platform.Platform) error {
 		return errors.Join(err, l.Close())
 	}
 	_, _ = fmt.Fprintf(e.out, "Serving %s on %s\n", f.PublicURL, l.Addr())
+	p.Background(func(ctx context.Context) {
+		if err := p.Reach(ctx); err != nil {
+			_, _ = fmt.Fprintf(e.errOut, "stead: nobody can sign in yet: the identity provider %s does not answer as one. It is asked again at each sign-in.\n", f.Issuer)
+		}
+	})
 	if code != "" {
 		_, _ = fmt.Fprintf(e.out, "There is no staff yet. Sign in with Stead and enter this single-use code to become the first superadmin:\n\n    %s\n\n", code)
 	}

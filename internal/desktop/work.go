@@ -192,7 +192,12 @@ func (d *Desk) Begin(ctx context.Context) (Stage, *api.Me, error) {
 	if err != nil {
 		return StageSignedOut, nil, err
 	}
-	return d.Connect(ctx)
+	stage, me, err := d.Connect(ctx)
+	if stage == StageSignedOut && stead.CodeOf(err) == stead.CodeSignInRequired {
+		// Signing in again would not help: the two do not fit together.
+		err = stead.Errorf(stead.CodeSignInFailed, "the platform does not accept what the identity provider issues; its log says why").Because(err)
+	}
+	return stage, me, err
 }
 
 // Claim makes the signed-in person the first superadmin, and goes on as Connect does.

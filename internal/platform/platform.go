@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,8 +54,10 @@ type Platform struct {
 	Keys    *keys.Ring
 	Store   store.Store
 
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	tokens *staff.Verifier
+	run    context.Context
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
 }
 
 // Open opens the data folder (made if missing, 0700), and starts expiring what is over, sessions whose deadline
@@ -93,18 +96,25 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	if client == nil {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
+	tokens := &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client}
 	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office,
 		Desk:   &casework.Desk{Store: st, Ledger: led},
-		Tokens: &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client},
+		Tokens: tokens,
 		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, stop: stop}
+	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, tokens: tokens, run: run, stop: stop}
 	p.wg.Go(func() { auth.Watch(run) })
 	return p, nil
 }
+
+// Reach asks the identity provider for its metadata: nil once it has answered.
+func (p *Platform) Reach(ctx context.Context) error { return p.tokens.Reach(ctx) }
+
+// Background runs f until it returns; Close cancels its context and waits for it.
+func (p *Platform) Background(f func(context.Context)) { p.wg.Go(func() { f(p.run) }) }
 
 // check names the first setting that is missing or unsafe.
 func (c Config) check() error {
@@ -116,6 +126,9 @@ func (c Config) check() error {
 		if f.value == "" {
 			return stead.Errorf(stead.CodeConfigInvalid, "%s is missing", f.name)
 		}
+	}
+	if strings.HasPrefix(c.App.StartURL, "https:") && !strings.HasPrefix(c.App.CookieName, "__Host-") {
+		return stead.Errorf(stead.CodeConfigInvalid, "app.cookie_name must begin with __Host-, so that no other host can set or read it")
 	}
 	if c.ClientID == c.Audience {
 		return stead.Errorf(stead.CodeConfigInvalid, "audience must differ from client_id, or an ID token would pass for an access token")

@@ -141,7 +141,7 @@ var wordings = map[Code]wording{
 	CodeDataNewer:          {"The data folder was written by a newer version of Stead.", "Start the newer version; this one leaves the data as it is."},
 	CodeAlreadyRunning:     {"Stead is already running with this data folder.", "Use the window that is open."},
 	CodeNoWindow:           {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
-	CodeConfigInvalid:      {"The configuration is not valid.", "Correct the line that the detail names."},
+	CodeConfigInvalid:      {"The configuration is not usable.", "Correct what is named there; then start again."},
 }
 
 // Codes lists every code there is.

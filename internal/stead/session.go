@@ -77,6 +77,18 @@ type Session struct {
 	NoteAt      time.Time
 }
 
+// Why is what the session is for, as its member and the member's notes read it: the ticket and the reason, as far as
+// there are any.
+func (s Session) Why() string {
+	switch {
+	case s.Ticket == "":
+		return s.Reason.Text
+	case s.Reason.Text == "":
+		return s.Ticket
+	}
+	return s.Ticket + ": " + s.Reason.Text
+}
+
 // NoteOwed reports whether the session is over and its close-out note is still missing. A session that was never
 // opened owes none: nothing was seen. What the device says the cause was does not matter.
 func (s Session) NoteOwed() bool {

@@ -50,7 +50,7 @@ func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.Sess
 		if err := tx.ReleaseNotices(id, now); err != nil {
 			return err
 		}
-		if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: id, Author: agent.Name, Kind: "reason", Text: reasonLine(s), At: now}); err != nil {
+		if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: id, Author: agent.Name, Kind: "reason", Text: s.Why(), At: now}); err != nil {
 			return err
 		}
 		return a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionOpened, Session: id, Actor: agent.Pseudonym, Subject: member.Pseudonym,

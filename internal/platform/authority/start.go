@@ -195,19 +195,8 @@ func (a *Authority) insert(tx store.Tx, agent stead.Staff, member stead.Member, 
 		return s, "", "", err
 	}
 	// The notice stays hidden until the session is really opened.
-	return s, code, ended, tx.PutNotice(store.Notice{Member: s.Member, Session: s.ID, Kind: "started", AgentName: agent.Name, Reason: reasonLine(s),
+	return s, code, ended, tx.PutNotice(store.Notice{Member: s.Member, Session: s.ID, Kind: "started", AgentName: agent.Name, Reason: s.Why(),
 		Address: s.MemberEmail, CreatedAt: s.StartedAt})
-}
-
-// reasonLine is the ticket and the reason, as far as there are any.
-func reasonLine(s stead.Session) string {
-	switch {
-	case s.Ticket == "":
-		return s.Reason.Text
-	case s.Reason.Text == "":
-		return s.Ticket
-	}
-	return s.Ticket + ": " + s.Reason.Text
 }
 
 // recordRefusal keeps what was refused. The member's pseudonym is left out when the refusal must not tell whether

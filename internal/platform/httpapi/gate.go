@@ -131,6 +131,7 @@ func (g *gate) authenticate(r *http.Request, op *openapi3.Operation) (context.Co
 	}
 	id, err := g.server.Tokens.Verify(ctx, raw)
 	if err != nil {
+		g.server.Log.WarnContext(ctx, "an access token was refused", "err", err) // audience or issuer differ, or it expired
 		return ctx, err
 	}
 	c := caller{identity: id}

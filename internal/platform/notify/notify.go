@@ -50,7 +50,7 @@ func Visits(ctx context.Context, st store.Store, l *ledger.Ledger, member stead.
 			return err
 		}
 		for _, s := range rows {
-			v := Visit{Session: s.ID, AgentName: s.AgentName, Reason: s.Reason.Text, StartedAt: s.OpenedAt, ExpiresAt: s.ExpiresAt, EndedAt: s.EndedAt}
+			v := Visit{Session: s.ID, AgentName: s.AgentName, Reason: s.Why(), StartedAt: s.OpenedAt, ExpiresAt: s.ExpiresAt, EndedAt: s.EndedAt}
 			if err := actions(tx, l, &v); err != nil {
 				return err
 			}

@@ -46,7 +46,7 @@ func TestNothingCanBePushedOffTheMembersPage(t *testing.T) {
 		}
 		begin := func(opened bool) (stead.SessionID, error) {
 			s := stead.Session{ID: stead.NewSessionID(), Agent: agent.ID, AgentName: agent.Name, Member: member.ID, MemberName: member.Name, MemberEmail: member.Email,
-				Account: "acme", Device: "d", State: stead.StateStarted, Scope: "read write", Reason: stead.Reason{Text: "a reason"}, StartedAt: tx.Now(),
+				Account: "acme", Device: "d", State: stead.StateStarted, Scope: "read write", Ticket: "SUP-12", StartedAt: tx.Now(),
 				ExpiresAt: tx.Now().Add(stead.SessionTTL), LastSeen: tx.Now()}
 			err := tx.InsertSession(store.SessionRow{Session: s, RequestKey: stead.NewEventID(), HandoffHash: [32]byte{1}})
 			if err == nil && opened {
@@ -79,7 +79,7 @@ func TestNothingCanBePushedOffTheMembersPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(visits) != 1 || !slices.Equal(visits[0].Changed, []string{"Changed the preferences"}) || len(visits[0].Viewed) != 4 || visits[0].Viewed[0] != "Looked at the plan" {
+	if len(visits) != 1 || !slices.Equal(visits[0].Changed, []string{"Changed the preferences"}) || len(visits[0].Viewed) != 4 || visits[0].Viewed[0] != "Looked at the plan" || visits[0].Reason != "SUP-12" {
 		t.Errorf("the member reads %+v", visits)
 	}
 	for _, v := range visits {

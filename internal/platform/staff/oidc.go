@@ -58,6 +58,12 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Identity, error) {
 	return Identity{Issuer: t.Issuer, Subject: t.Subject, Email: c.Email, Name: c.Name}, nil
 }
 
+// Reach fetches the provider's metadata: nil once the provider has answered.
+func (v *Verifier) Reach(ctx context.Context) error {
+	_, err := v.ready(ctx)
+	return err
+}
+
 // ready returns what checks tokens, discovering the provider once for everybody who waits for it. A provider that
 // does not answer holds up nobody longer than their own request lasts.
 func (v *Verifier) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
