@@ -43,7 +43,10 @@ func guarded(t *testing.T) (raw *sql.DB) {
 				Seq: 1 + seq, Envelope: []byte{1}, Kind: "k", Session: "s0", ReceivedAt: tx.Now()})
 			must(err)
 		}
-		return nil
+		must(tx.AppendLog(0, 1, 0, [][32]byte{{1}}))
+		must(tx.PutCheckpoint(store.Checkpoint{Size: 0, Note: "empty", At: tx.Now()}))
+		must(tx.PutCheckpoint(store.Checkpoint{Size: 1, Note: "one", At: tx.Now()}))
+		return tx.PutLogKey("key")
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +91,11 @@ func contents(t *testing.T, db *sql.DB, table string) string {
 
 func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 	raw := guarded(t)
-	sessions, intake := contents(t, raw, "sessions"), contents(t, raw, "intake")
+	tables := []string{"sessions", "intake", "log_entries", "log_hashes", "checkpoints", "log_keys"}
+	before := map[string]string{}
+	for _, table := range tables {
+		before[table] = contents(t, raw, table)
+	}
 	for _, statement := range []string{
 		// Records.
 		"UPDATE intake SET kind = 'other' WHERE idx = 1",
@@ -100,6 +107,28 @@ func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 		"INSERT OR REPLACE INTO intake SELECT idx, randomblob(16), device, epoch, seq + 9, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at FROM intake WHERE idx = 1",
 		"INSERT OR REPLACE INTO intake SELECT 9, event_id, device, epoch, seq + 9, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at FROM intake WHERE idx = 1",
 		"INSERT OR REPLACE INTO intake SELECT 9, randomblob(16), device, epoch, seq, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at FROM intake WHERE idx = 1",
+		// The log over them.
+		"UPDATE log_entries SET intake = 2",
+		"UPDATE OR REPLACE log_entries SET position = 1",
+		"DELETE FROM log_entries",
+		"REPLACE INTO log_entries VALUES (0, 2)",
+		"REPLACE INTO log_entries VALUES (1, 1)",
+		"INSERT INTO log_entries VALUES (2, 2)",
+		"INSERT INTO log_entries VALUES (-1, 2)",
+		"UPDATE log_hashes SET hash = zeroblob(32)",
+		"UPDATE log_hashes SET idx = 7",
+		"DELETE FROM log_hashes WHERE idx = 0",
+		"REPLACE INTO log_hashes VALUES (0, zeroblob(32))",
+		"INSERT INTO log_hashes VALUES (2, zeroblob(32))",
+		"UPDATE checkpoints SET note = 'other'",
+		"UPDATE checkpoints SET size = 9 WHERE size = 1",
+		"DELETE FROM checkpoints WHERE size = 1",
+		"REPLACE INTO checkpoints VALUES (1, 'other', 1)",
+		"INSERT INTO checkpoints VALUES (-1, 'other', 1)",
+		"UPDATE log_keys SET key = 'other'",
+		"DELETE FROM log_keys",
+		"REPLACE INTO log_keys VALUES (1, 'other', 1)",
+		"REPLACE INTO log_keys VALUES (2, 'key', 1)",
 		// Ended sessions.
 		"UPDATE sessions SET cause = 'expired' WHERE id = 's1'",
 		"UPDATE sessions SET ended_at = ended_at - 1000 WHERE id = 's1'",
@@ -146,8 +175,10 @@ func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 			t.Errorf("the database did it: %s", statement)
 		}
 	}
-	if contents(t, raw, "sessions") != sessions || contents(t, raw, "intake") != intake {
-		t.Error("rows changed")
+	for _, table := range tables {
+		if contents(t, raw, table) != before[table] {
+			t.Errorf("rows of %s changed", table)
+		}
 	}
 }
 

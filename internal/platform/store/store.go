@@ -40,6 +40,7 @@ type Tx interface {
 	DeviceTx
 	SessionTx
 	IntakeTx
+	LogTx
 	NoticeTx
 	KeyTx
 }
@@ -202,6 +203,44 @@ type IntakeTx interface {
 	Trail(f TrailFilter) ([]IntakeEntry, error)
 	// PersonOf maps a pseudonym back: exactly one of the two is set. ErrNotFound when nobody (any more).
 	PersonOf(p stead.Pseudonym) (staff *stead.Staff, member *stead.Member, err error)
+}
+
+// LogEntry is a record's place in the Merkle log.
+type LogEntry struct {
+	Position int64 // from 0
+	Index    int64 // of the intake entry
+	Leaf     [32]byte
+	Envelope []byte
+}
+
+// Checkpoint is a signed statement of what the log was at a size.
+type Checkpoint struct {
+	Size int64
+	Note string // signed note, c2sp.org/tlog-checkpoint
+	At   time.Time
+}
+
+// LogTx keeps the Merkle log over the intake. The database refuses to change or delete anything of it.
+type LogTx interface {
+	// LogSize is the number of records in the log.
+	LogSize() (int64, error)
+	// Unlogged lists what the intake holds and the log does not, in the order of arrival, without position.
+	Unlogged(limit int) ([]LogEntry, error)
+	// AppendLog puts the intake entry of that index at the position, which must be the log's size, and the hashes
+	// that it completes from stored-hash index at on. ErrConflict when position, entry or index is taken.
+	AppendLog(position, index, at int64, hashes [][32]byte) error
+	// LogHashes reads stored hashes, in the order asked for; ErrNotFound when one is not there.
+	LogHashes(at []int64) ([][32]byte, error)
+	// LogEntries lists records of the log from a position on, with their envelopes.
+	LogEntries(from int64, limit int) ([]LogEntry, error)
+	// PutCheckpoint adds a checkpoint; ErrConflict when that size was signed before.
+	PutCheckpoint(c Checkpoint) error
+	// Checkpoint is the newest one; ErrNotFound when nothing was signed yet.
+	Checkpoint() (Checkpoint, error)
+	// PutLogKey adds a verifier key of the log; one that is there already stays as it is.
+	PutLogKey(key string) error
+	// LogKeys lists the verifier keys, the oldest first.
+	LogKeys() ([]string, error)
 }
 
 // Notice tells a member something. It is hidden until released.

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"sessions", sessionTests},
 		{"deadlines", deadlineTests},
 		{"intake", intakeTests},
+		{"log", logTests},
 		{"notices", noticeTests},
 		{"keys", keyTests},
 	} {
