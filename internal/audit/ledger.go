@@ -1,0 +1,332 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	"stead/internal/stead"
+)
+
+// LedgerSource is a ledger as it lies somewhere, read in one consistent state.
+type LedgerSource interface {
+	// Records yields what the log names, by position, and after it what was taken in and is not in the log.
+	Records() iter.Seq2[LedgerRow, error]
+	// Hashes yields the stored hashes of the tree, by index.
+	Hashes() iter.Seq2[StoredHash, error]
+	// Checkpoints yields the signed notes, by size.
+	Checkpoints() iter.Seq2[[]byte, error]
+	// Heads lists the last record of each device's epoch as the platform acknowledged it.
+	Heads() ([]Head, error)
+}
+
+// LedgerRow is one record and what stands beside it.
+type LedgerRow struct {
+	Position int64 // in the log; -1 for what is not in it
+	Index    int64 // in the order of arrival
+	Missing  bool  // the log names a record that is not there
+	Envelope []byte
+	Columns  Columns
+}
+
+// Columns is what a ledger repeats of a record, to find it by; the envelope alone is proven.
+type Columns struct {
+	Leaf                                   [32]byte
+	EventID, Device, Epoch, Actor, Subject [16]byte
+	Seq                                    uint64
+	Kind                                   Kind
+	Session                                stead.SessionID
+}
+
+// StoredHash is one hash of the tree as golang.org/x/mod/sumdb/tlog counts them.
+type StoredHash struct {
+	At   int64
+	Hash [32]byte
+}
+
+// LedgerBroken says what is the first thing wrong with a ledger.
+type LedgerBroken struct {
+	Position int64 // of the record in the log; -1 when no single record is to blame or it is not in the log
+	Index    int64 // of the record in the order of arrival; 0 when none is to blame
+	What     string
+}
+
+func (e *LedgerBroken) Error() string {
+	if e.Index == 0 {
+		return e.What
+	}
+	if e.Position < 0 {
+		return fmt.Sprintf("record %d %s", e.Index, e.What)
+	}
+	return fmt.Sprintf("record %d (position %d) %s", e.Index, e.Position, e.What)
+}
+
+// LedgerProof is what was proven about a ledger.
+type LedgerProof struct {
+	Checkpoint  Checkpoint // the newest; every record of the log is under its root and its signature
+	Pending     int64      // records taken in that are not in the log yet: chained where a device wrote them, and no more
+	Checkpoints int64      // checkpoints that agree with the records
+	Unknown     int64      // of these, older ones signed by keys that were not given
+	Chains      int        // devices' epochs, each without a gap
+}
+
+// LedgerCheck says against what a ledger is verified.
+type LedgerCheck struct {
+	Keys     LogKeys
+	Trusted  *Checkpoint   // held outside; nil for none
+	Progress func(n int64) // called now and then with the records read; may be nil
+}
+
+// ErrNothingSigned means that a ledger has neither records in its log nor a checkpoint.
+var ErrNothingSigned = errors.New("nothing was signed yet")
+
+// VerifyLedger reads the whole ledger once and proves that it is what was signed: each envelope decodes and is the
+// leaf that was logged, in its place; the columns repeat it truly; each device's chain is whole; the tree's stored
+// hashes, all checkpoints and the trusted one agree; the newest checkpoint covers the whole log and is signed by one
+// of the keys. The error is a *LedgerBroken that names the first bad record, or what kept it from reading.
+//
+// What it cannot see without a trusted checkpoint: a ledger put back as a whole to an earlier state, or written
+// anew by somebody who holds a key.
+func VerifyLedger(src LedgerSource, check LedgerCheck) (LedgerProof, error) {
+	nextHash, stopHashes := iter.Pull2(src.Hashes())
+	defer stopHashes()
+	nextNote, stopNotes := iter.Pull2(src.Checkpoints())
+	defer stopNotes()
+	v := &ledgerVerifier{LedgerCheck: check, nextHash: nextHash, nextNote: nextNote, chains: map[chainID]Head{}}
+	if err := v.advance(); err != nil {
+		return v.proof, err
+	}
+	if err := v.signedHere(); err != nil {
+		return v.proof, err
+	}
+	for row, err := range src.Records() {
+		if err != nil {
+			return v.proof, err
+		}
+		if err := v.take(row); err != nil {
+			return v.proof, err
+		}
+	}
+	if err := v.finish(); err != nil {
+		return v.proof, err
+	}
+	heads, err := src.Heads()
+	if err != nil {
+		return v.proof, err
+	}
+	return v.proof, v.compareHeads(heads)
+}
+
+type chainID struct {
+	device stead.DeviceID
+	epoch  Epoch
+}
+
+// ledgerVerifier is one run of VerifyLedger.
+type ledgerVerifier struct {
+	LedgerCheck
+	nextHash func() (StoredHash, error, bool)
+	nextNote func() ([]byte, error, bool)
+
+	tree   Tree
+	hashes int64 // stored hashes read
+	last   int64 // index of the last record in the log
+	read   int64
+	chains map[chainID]Head
+
+	note   []byte // the next signed checkpoint; nil when there is none
+	claim  Checkpoint
+	newest []byte
+	proof  LedgerProof
+}
+
+func broken(row LedgerRow, format string, args ...any) error {
+	return &LedgerBroken{Position: row.Position, Index: row.Index, What: fmt.Sprintf(format, args...)}
+}
+
+func whole(format string, args ...any) error {
+	return &LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
+}
+
+func (v *ledgerVerifier) take(row LedgerRow) error {
+	v.read++
+	if v.Progress != nil && v.read%4096 == 0 {
+		v.Progress(v.read)
+	}
+	switch {
+	case row.Position >= 0 && row.Position != v.tree.Size():
+		return &LedgerBroken{Position: v.tree.Size(), What: fmt.Sprintf("position %d of the log is missing: position %d comes in its place", v.tree.Size(), row.Position)}
+	case row.Missing:
+		return broken(row, "is in the log and is not there")
+	case row.Position < 0 && row.Index <= v.last:
+		return broken(row, "stands among the records of the log and was never put into it")
+	}
+	rec, err := Decode(row.Envelope)
+	if err != nil {
+		return broken(row, "cannot be read: %v", err)
+	}
+	leaf := Leaf(row.Envelope)
+	if row.Position < 0 {
+		v.proof.Pending++
+	} else if err := v.grow(row, leaf); err != nil {
+		return err
+	}
+	if what := row.Columns.differ(rec, leaf); what != "" {
+		return broken(row, "was changed: its %s is not what the record says", what)
+	}
+	if err := v.chain(row, rec, leaf); err != nil {
+		return err
+	}
+	if row.Position >= 0 {
+		v.last = row.Index
+		return v.signedHere()
+	}
+	return nil
+}
+
+// grow adds a leaf and compares what it completes with what the log stored when the record was put into it.
+func (v *ledgerVerifier) grow(row LedgerRow, leaf [32]byte) error {
+	for level, h := range v.tree.Add(leaf) {
+		stored, err, ok := v.nextHash()
+		switch {
+		case err != nil:
+			return err
+		case !ok || stored.At != v.hashes:
+			return broken(row, "has no stored hash %d in the log", v.hashes)
+		case stored.Hash != h && level == 0:
+			return broken(row, "is not the record that was put into the log at its place")
+		case stored.Hash != h:
+			return broken(row, "completes a subtree of which the log stored another hash (%d)", v.hashes)
+		}
+		v.hashes++
+	}
+	return nil
+}
+
+// differ names the first column that does not repeat the record, "" when all do.
+func (c Columns) differ(r Record, leaf [32]byte) string {
+	device, err := deviceBytes(r.Device)
+	var session stead.SessionID
+	if r.Session != nil {
+		session = *r.Session
+	}
+	var subject [16]byte
+	if r.Subject != nil {
+		subject = *r.Subject
+	}
+	for _, column := range []struct {
+		name string
+		same bool
+	}{
+		{"leaf", c.Leaf == leaf}, {"event id", c.EventID == r.EventID}, {"device", err == nil && c.Device == device}, {"epoch", c.Epoch == r.Epoch},
+		{"sequence", c.Seq == r.Seq}, {"kind", c.Kind == r.Kind}, {"session", c.Session == session}, {"actor", c.Actor == r.Actor}, {"subject", c.Subject == subject},
+	} {
+		if !column.same {
+			return column.name
+		}
+	}
+	return ""
+}
+
+func (v *ledgerVerifier) chain(row LedgerRow, r Record, leaf [32]byte) error {
+	if !r.Kind.FromDevice() {
+		return nil // the platform's own are placed by the log alone
+	}
+	id := chainID{r.Device, r.Epoch}
+	head := v.chains[id]
+	switch {
+	case r.Seq != head.Seq+1:
+		return broken(row, "has sequence %d in its device's chain, where %d belongs", r.Seq, head.Seq+1)
+	case r.Prev != head.Leaf:
+		return broken(row, "does not follow the record before it in its device's chain")
+	}
+	v.chains[id] = Head{Device: r.Device, Epoch: r.Epoch, Seq: r.Seq, Leaf: leaf}
+	return nil
+}
+
+// advance reads the next checkpoint.
+func (v *ledgerVerifier) advance() error {
+	note, err, ok := v.nextNote()
+	if err != nil || !ok {
+		v.note = nil
+		return err
+	}
+	claim, err := ParseCheckpoint(note)
+	if err != nil {
+		return whole("the checkpoint after the one of %d records cannot be read: %v", v.claim.Size, err)
+	}
+	v.note, v.claim = bytes.Clone(note), claim
+	return nil
+}
+
+// signedHere compares the tree so far with the checkpoints of its size, and with the trusted one.
+func (v *ledgerVerifier) signedHere() error {
+	size := v.tree.Size()
+	if v.Trusted != nil && v.Trusted.Size == size && v.Trusted.Root != v.tree.Root() {
+		return whole("the first %d records are not those of the trusted checkpoint: history was rewritten", size)
+	}
+	for v.note != nil && v.claim.Size <= size {
+		if v.claim.Size < size {
+			return whole("a checkpoint of %d records comes after one of %d", v.claim.Size, size)
+		}
+		if v.claim.Root != v.tree.Root() {
+			return whole("the first %d records are not those that were signed, and the first %d are: history was rewritten between", size, v.proof.Checkpoint.Size)
+		}
+		opened, err := v.Keys.Open(v.note)
+		switch {
+		case err == nil && opened != v.claim:
+			return whole("the checkpoint of %d records says two things", size)
+		case errors.Is(err, ErrUnknownKey):
+			v.proof.Unknown++
+		case err != nil:
+			return whole("the checkpoint of %d records: %v", size, err)
+		}
+		v.proof.Checkpoint, v.newest = v.claim, v.note
+		v.proof.Checkpoints++
+		if err := v.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish looks at what must not be left over.
+func (v *ledgerVerifier) finish() error {
+	size := v.tree.Size()
+	if v.note != nil {
+		return whole("a checkpoint was signed over %d records, and the log has %d: its end was cut", v.claim.Size, size)
+	}
+	if h, err, ok := v.nextHash(); err != nil || ok {
+		if err == nil {
+			err = whole("the log stores hash %d and the record it belongs to is not there", h.At)
+		}
+		return err
+	}
+	if v.Trusted != nil && v.Trusted.Size > size {
+		return whole("the trusted checkpoint counts %d records, and the log has %d: it was rolled back or cut", v.Trusted.Size, size)
+	}
+	if v.newest == nil {
+		if size == 0 {
+			return ErrNothingSigned
+		}
+		return whole("no checkpoint was signed over the %d records of the log", size)
+	}
+	if v.proof.Checkpoint.Size != size {
+		return whole("the newest checkpoint counts %d records, and the log has %d", v.proof.Checkpoint.Size, size)
+	}
+	if _, err := v.Keys.Open(v.newest); err != nil {
+		return whole("the newest checkpoint: %v", err)
+	}
+	return nil
+}
+
+func (v *ledgerVerifier) compareHeads(heads []Head) error {
+	v.proof.Chains = len(v.chains)
+	for _, h := range heads {
+		if got := v.chains[chainID{h.Device, h.Epoch}]; got != h && h.Seq > 0 {
+			return whole("device %s: record %d was acknowledged, and its chain ends at %d", h.Device, h.Seq, got.Seq)
+		}
+	}
+	return nil
+}
