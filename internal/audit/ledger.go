@@ -65,6 +65,7 @@ func (e *LedgerBroken) Error() string {
 // LedgerProof is what was proven about a ledger.
 type LedgerProof struct {
 	Checkpoint  Checkpoint // the newest; every record of the log is under its root and its signature
+	Signed      []byte     // the newest checkpoint as the signed note it is
 	Pending     int64      // records taken in that are not in the log yet: chained where a device wrote them, and no more
 	Checkpoints int64      // checkpoints that agree with the records
 	Unknown     int64      // of these, older ones signed by keys that were not given
@@ -135,10 +136,9 @@ type ledgerVerifier struct {
 	read   int64
 	chains map[chainID]Head
 
-	note   []byte // the next signed checkpoint; nil when there is none
-	claim  Checkpoint
-	newest []byte
-	proof  LedgerProof
+	note  []byte // the next signed checkpoint; nil when there is none
+	claim Checkpoint
+	proof LedgerProof
 }
 
 func broken(row LedgerRow, format string, args ...any) error {
@@ -282,7 +282,7 @@ func (v *ledgerVerifier) signedHere() error {
 		case err != nil:
 			return whole("the checkpoint of %d records: %v", size, err)
 		}
-		v.proof.Checkpoint, v.newest = v.claim, v.note
+		v.proof.Checkpoint, v.proof.Signed = v.claim, v.note
 		v.proof.Checkpoints++
 		if err := v.advance(); err != nil {
 			return err
@@ -306,7 +306,7 @@ func (v *ledgerVerifier) finish() error {
 	if v.Trusted != nil && v.Trusted.Size > size {
 		return whole("the trusted checkpoint counts %d records, and the log has %d: it was rolled back or cut", v.Trusted.Size, size)
 	}
-	if v.newest == nil {
+	if v.proof.Signed == nil {
 		if size == 0 {
 			return ErrNothingSigned
 		}
@@ -315,7 +315,7 @@ func (v *ledgerVerifier) finish() error {
 	if v.proof.Checkpoint.Size != size {
 		return whole("the newest checkpoint counts %d records, and the log has %d", v.proof.Checkpoint.Size, size)
 	}
-	if _, err := v.Keys.Open(v.newest); err != nil {
+	if _, err := v.Keys.Open(v.proof.Signed); err != nil {
 		return whole("the newest checkpoint: %v", err)
 	}
 	return nil

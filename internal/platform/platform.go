@@ -3,6 +3,7 @@ package platform
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -54,10 +55,11 @@ type Platform struct {
 	Keys    *keys.Ring
 	Store   store.Store
 
-	tokens *staff.Verifier
-	run    context.Context
-	stop   context.CancelFunc
-	wg     sync.WaitGroup
+	sequencer *ledger.Sequencer
+	tokens    *staff.Verifier
+	run       context.Context
+	stop      context.CancelFunc
+	wg        sync.WaitGroup
 }
 
 // Open opens the data folder (made if missing, 0700), and starts expiring what is over, sessions whose deadline
@@ -89,6 +91,12 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	origin, err := ledger.Origin(c.PublicURL)
+	if err != nil {
+		return nil, stead.Errorf(stead.CodeConfigInvalid, "public_url").Because(err)
+	}
+	sequencer := ledger.NewSequencer(st, origin, func() crypto.Signer { return ring.Current().Signer }, c.Log)
+	st = newsStore{st, sequencer.Wake}
 	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Log: c.Log,
 		App: authority.App{Audience: c.App.Audience, StartURL: c.App.StartURL, CookieName: c.App.CookieName}})
 	office := &staff.Office{Store: st, Ledger: led}
@@ -105,8 +113,9 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, tokens: tokens, run: run, stop: stop}
+	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, sequencer: sequencer, tokens: tokens, run: run, stop: stop}
 	p.wg.Go(func() { auth.Watch(run) })
+	p.wg.Go(func() { sequencer.Run(run) })
 	return p, nil
 }
 
@@ -115,6 +124,21 @@ func (p *Platform) Reach(ctx context.Context) error { return p.tokens.Reach(ctx)
 
 // Background runs f until it returns; Close cancels its context and waits for it.
 func (p *Platform) Background(f func(context.Context)) { p.wg.Go(func() { f(p.run) }) }
+
+// newsStore tells the sequencer of each commit: it may have brought a record.
+type newsStore struct {
+	store.Store
+	news func()
+}
+
+// Update implements store.Store.
+func (s newsStore) Update(ctx context.Context, f func(store.Tx) error) error {
+	err := s.Store.Update(ctx, f)
+	if err == nil {
+		s.news()
+	}
+	return err
+}
 
 // check names the first setting that is missing or unsafe.
 func (c Config) check() error {
@@ -141,9 +165,11 @@ func (c Config) check() error {
 	return nil
 }
 
-// Close ends the background work, waits for it, and closes the store.
+// Close ends the background work, waits for it, puts what arrived last into the log, and closes the store.
 func (p *Platform) Close() error {
 	p.stop()
 	p.wg.Wait()
-	return p.Store.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(p.sequencer.Append(ctx), p.Store.Close())
 }

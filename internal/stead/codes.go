@@ -49,6 +49,10 @@ const (
 	CodeOutboxDamaged Code = "outbox_damaged"
 	CodeOutboxWrite   Code = "outbox_write"
 
+	// Proof.
+	CodeLedgerBroken   Code = "ledger_broken"
+	CodeLedgerUnusable Code = "ledger_unusable"
+
 	// Requests.
 	CodeBadRequest       Code = "bad_request"
 	CodeRouteNotFound    Code = "route_not_found"
@@ -118,6 +122,9 @@ var wordings = map[Code]wording{
 	CodeRecordInvalid: {"A record could not be verified.", "Tell IT: the outbox may be damaged."},
 	CodeOutboxDamaged: {"The outbox on this machine is damaged; nothing was deleted.", "Tell IT to keep the file as evidence and to look at it."},
 	CodeOutboxWrite:   {"The record could not be written to this machine's disk, so nothing was started.", "Free some disk space or check the folder's rights; then try again."},
+
+	CodeLedgerBroken:   {"The ledger is not what was signed.", "Keep the data as it is, as evidence, and compare it with the last good copy and its checkpoint."},
+	CodeLedgerUnusable: {"There is nothing here that could be verified.", "Give the platform's data folder or its platform.db, and readable key and checkpoint files."},
 
 	CodeBadRequest:       {"The request is not valid.", "Check the input; the detail says which part."},
 	CodeRouteNotFound:    {"There is nothing at this address.", "Check the platform's address in the configuration."},

@@ -24,6 +24,7 @@ type bench struct {
 	key    ed25519.PrivateKey
 	device stead.DeviceID
 	epoch  audit.Epoch
+	dir    string
 }
 
 var (
@@ -43,7 +44,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, store: st, device: stead.DeviceID(stead.NewPseudonym().String()), epoch: audit.NewEpoch()}
+	b := &bench{T: t, dir: dir, store: st, device: stead.DeviceID(stead.NewPseudonym().String()), epoch: audit.NewEpoch()}
 	if b.ledger, err = ledger.Open(t.Context(), st, ring); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,239 @@
+package ledger
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"stead/internal/audit"
+
+	"stead/internal/platform/store"
+)
+
+// Sequencer puts what the intake holds into the Merkle log, in the order of arrival, and signs a checkpoint each time.
+// A log has one at a time: the store's data belong to one process.
+type Sequencer struct {
+	Store  store.Store
+	Signer func() crypto.Signer // the Ed25519 key that signs now
+	Origin string               // name of the log, see Origin
+	Log    *slog.Logger
+
+	wake chan struct{}
+}
+
+const (
+	// sequenceBatch is how many records one transaction puts into the log; other writers wait as long.
+	sequenceBatch = 500
+	// sequencePause lies between two transactions that found everything: what arrives in it shares the next flush.
+	sequencePause = 100 * time.Millisecond
+	// sequenceSleep is when it looks without being woken.
+	sequenceSleep = 500 * time.Millisecond
+)
+
+// NewSequencer returns a sequencer that does nothing before Run or Append.
+func NewSequencer(st store.Store, origin string, signer func() crypto.Signer, log *slog.Logger) *Sequencer {
+	return &Sequencer{Store: st, Signer: signer, Origin: origin, Log: log, wake: make(chan struct{}, 1)}
+}
+
+// Origin is the name of a platform's log (c2sp.org/tlog-checkpoint): its public address without the scheme.
+func Origin(publicURL string) (string, error) {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("ledger: %q is not an address", publicURL)
+	}
+	origin := u.Host + strings.TrimRight(u.EscapedPath(), "/")
+	if strings.ContainsAny(origin, "+ \t\n") {
+		return "", fmt.Errorf("ledger: %q cannot name a log", origin)
+	}
+	return origin, nil
+}
+
+// Wake says that there may be news. It never blocks.
+func (s *Sequencer) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run appends until the context ends: soon after Wake, and every half second whether woken or not. A failure is
+// logged once and tried again.
+func (s *Sequencer) Run(ctx context.Context) {
+	var failed string
+	for {
+		err := s.Append(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && err.Error() != failed {
+			s.Log.ErrorContext(ctx, "records could not be put into the log", "err", err)
+		}
+		failed = ""
+		if err != nil {
+			failed = err.Error()
+		}
+		if !sleep(ctx, sequencePause, nil) || !sleep(ctx, sequenceSleep-sequencePause, s.wake) {
+			return
+		}
+	}
+}
+
+// sleep returns when the time is over or it is woken, and false when the context ended.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-wake:
+	case <-t.C:
+	}
+	return true
+}
+
+// Append puts everything that the intake held when it was called into the log. Records, hashes and the checkpoint
+// over them are committed together. When there is nothing new, nothing is written.
+func (s *Sequencer) Append(ctx context.Context) error {
+	for {
+		more, err := s.backlog(ctx)
+		if err != nil || !more {
+			return err
+		}
+		full, err := s.appendBatch(ctx)
+		if err != nil || !full {
+			return err
+		}
+	}
+}
+
+// backlog reports whether there is anything to write, without holding up a writer.
+func (s *Sequencer) backlog(ctx context.Context) (more bool, err error) {
+	err = s.Store.View(ctx, func(tx store.Tx) error {
+		entries, err := tx.Unlogged(1)
+		if err != nil || len(entries) > 0 {
+			more = true
+			return err
+		}
+		_, err = tx.Checkpoint()
+		if errors.Is(err, store.ErrNotFound) { // the empty log is signed as well
+			more, err = true, nil
+		}
+		return err
+	})
+	return more && err == nil, err
+}
+
+func (s *Sequencer) appendBatch(ctx context.Context) (full bool, err error) {
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		size, err := tx.LogSize()
+		if err != nil {
+			return err
+		}
+		if err := extends(tx, size); err != nil {
+			return err
+		}
+		entries, err := tx.Unlogged(sequenceBatch)
+		if err != nil {
+			return err
+		}
+		hashes := reader(tx)
+		for _, e := range entries {
+			if audit.Leaf(e.Envelope) != e.Leaf {
+				return fmt.Errorf("ledger: record %d was changed before it was put into the log", e.Index)
+			}
+			made, err := tlog.StoredHashesForRecordHash(size, e.Leaf, hashes)
+			if err != nil {
+				return err
+			}
+			if err := tx.AppendLog(size, e.Index, tlog.StoredHashIndex(0, size), plain(made)); err != nil {
+				return fmt.Errorf("ledger: record %d: %w", e.Index, err)
+			}
+			size++
+		}
+		full = len(entries) == sequenceBatch
+		return s.sign(tx, size)
+	})
+	return full, err
+}
+
+// extends refuses to go on with a log that is not the one that was signed last, so that no honest signature is ever
+// put under a rewritten history.
+func extends(tx store.Tx, size int64) error {
+	last, err := tx.Checkpoint()
+	if errors.Is(err, store.ErrNotFound) && size == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ledger: last checkpoint: %w", err)
+	}
+	signed, err := audit.ParseCheckpoint([]byte(last.Note))
+	if err != nil {
+		return fmt.Errorf("ledger: last checkpoint: %w", err)
+	}
+	root, err := tlog.TreeHash(size, reader(tx))
+	if err != nil {
+		return fmt.Errorf("ledger: root: %w", err)
+	}
+	if signed.Size != size || signed.Root != root {
+		return fmt.Errorf("ledger: the log of %d records is not the one of %d that was signed last", size, signed.Size)
+	}
+	return nil
+}
+
+func (s *Sequencer) sign(tx store.Tx, size int64) error {
+	last, err := tx.Checkpoint()
+	if err == nil && last.Size == size {
+		return nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	root, err := tlog.TreeHash(size, reader(tx))
+	if err != nil {
+		return err
+	}
+	signer := s.Signer()
+	signed, err := audit.SignCheckpoint(signer, audit.Checkpoint{Origin: s.Origin, Size: size, Root: root})
+	if err != nil {
+		return err
+	}
+	key, err := audit.LogKey(s.Origin, signer.Public().(ed25519.PublicKey)) // SignCheckpoint has looked
+	if err != nil {
+		return err
+	}
+	if err := tx.PutLogKey(key); err != nil {
+		return err
+	}
+	return tx.PutCheckpoint(store.Checkpoint{Size: size, Note: string(signed), At: tx.Now()})
+}
+
+// reader lets tlog read the stored hashes in a transaction.
+func reader(tx store.Tx) tlog.HashReader {
+	return tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		stored, err := tx.LogHashes(at)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]tlog.Hash, len(stored))
+		for i, h := range stored {
+			out[i] = h
+		}
+		return out, nil
+	})
+}
+
+func plain(in []tlog.Hash) [][32]byte {
+	out := make([][32]byte, len(in))
+	for i, h := range in {
+		out[i] = h
+	}
+	return out
+}
