@@ -42,6 +42,9 @@ type commands struct {
 	Platform struct {
 		Serve serveCommand `cmd:"" help:"Serve the platform."`
 	} `cmd:"" help:"The platform."`
+	Audit struct {
+		Verify verifyCommand `cmd:"" help:"Prove offline that nothing in a platform's ledger was changed, dropped, reordered or cut."`
+	} `cmd:"" help:"Proof."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -96,6 +99,7 @@ var machineCodes = map[stead.Code]bool{
 	stead.CodeKeyringMissing: true, stead.CodeKeyringSilent: true, stead.CodeBrowserMissing: true, stead.CodeBrowserUnsupported: true,
 	stead.CodeBrowserAsRoot: true, stead.CodeBrowserSilent: true, stead.CodeBrowserPolicy: true, stead.CodePortTaken: true,
 	stead.CodeDataReadOnly: true, stead.CodeDataNewer: true, stead.CodeAlreadyRunning: true, stead.CodeNoWindow: true, stead.CodeConfigInvalid: true,
+	stead.CodeLedgerUnusable: true,
 }
 
 // ExitCode is the exit code of a command that failed with that code: 2 when this machine or its configuration has to

@@ -67,7 +67,7 @@ func (d *demo) drive(ctx context.Context, out io.Writer, folder string) error {
 }
 
 func (r *run) all(ctx context.Context) error {
-	for _, steps := range [][]step{r.comeIn(), r.find(), r.session(), r.afterwards(), r.otherEnds()} {
+	for _, steps := range [][]step{r.comeIn(), r.find(), r.session(), r.afterwards(), r.otherEnds(), r.proof()} {
 		for _, s := range steps {
 			began := time.Now()
 			detail, err := s.do(ctx)

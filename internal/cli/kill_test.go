@@ -41,6 +41,9 @@ type orders struct {
 type where struct{ PlatformURL, DataDir, CacheDir, Keyring string }
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(proofEnv); dir != "" {
+		os.Exit(Run(context.Background(), []string{"audit", "verify", "--ledger", dir}, os.Stdout, os.Stderr, nil))
+	}
 	if raw := os.Getenv(childEnv); raw != "" {
 		var o orders
 		if err := json.Unmarshal([]byte(raw), &o); err != nil {
