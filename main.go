@@ -23,10 +23,10 @@ func run(ctx context.Context) int {
 	if len(os.Args) > 1 {
 		return cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, window)
 	}
-	return cli.Report(os.Stderr, app.Run(ctx, app.UserSettings()))
+	return cli.Report(os.Stderr, app.Run(app.UserSettings()))
 }
 
 // window opens the window on the demo's embedded platform.
-func window(ctx context.Context, d cli.Desk) error {
-	return app.Run(ctx, app.Settings{PlatformURL: d.PlatformURL, DataDir: d.DataDir, CacheDir: d.CacheDir, Keyring: d.Keyring, EnrolmentCode: d.EnrolmentCode})
+func window(_ context.Context, d cli.Desk) error {
+	return app.Run(app.Settings{PlatformURL: d.PlatformURL, DataDir: d.DataDir, CacheDir: d.CacheDir, Keyring: d.Keyring, EnrolmentCode: d.EnrolmentCode})
 }

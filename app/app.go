@@ -29,9 +29,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // closeLimit bounds how long closing the window waits for the platform to hear that the session ended.
 const closeLimit = 8 * time.Second
 
-// Run opens the window and returns when it is closed. The error says why this machine could not work, if it could
-// not; the window has shown it too.
-func Run(ctx context.Context, s Settings) error {
+// Run opens the window and returns when it is closed, or when the process is told to end: Wails listens for that
+// itself. The error says why this machine could not work, if it could not; the window has shown it too.
+func Run(s Settings) error {
 	if runtime.GOOS == "linux" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return stead.Errorf(stead.CodeNoWindow, "no display")
 	}
@@ -42,13 +42,10 @@ func Run(ctx context.Context, s Settings) error {
 	c := newCore(s)
 	err = wails.Run(&options.App{
 		Title: "Stead", Width: 1180, Height: 800, MinWidth: 820, MinHeight: 560,
-		AssetServer:    &assetserver.Options{Assets: assets, Middleware: secure},
-		Bind:           c.bound(),
-		ErrorFormatter: formatError,
-		OnStartup: func(wctx context.Context) {
-			context.AfterFunc(ctx, func() { wruntime.Quit(wctx) })
-			c.startup(wctx, emitter{wctx})
-		},
+		AssetServer:     &assetserver.Options{Assets: assets, Middleware: secure},
+		Bind:            c.bound(),
+		ErrorFormatter:  formatError,
+		OnStartup:       func(ctx context.Context) { c.startup(ctx, emitter{ctx}) },
 		OnShutdown:      func(context.Context) { c.shutdown() },
 		Linux:           &linux.Options{ProgramName: "stead", WebviewGpuPolicy: linux.WebviewGpuPolicyNever},
 		Windows:         &windows.Options{WebviewUserDataPath: s.webviewDir()},
