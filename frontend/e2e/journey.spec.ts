@@ -177,7 +177,7 @@ test('the trail tells it in plain words, with both identities and one cause, S0-
     await expect(row).toContainText('Lena Ortiz');
     await expect(row).toContainText(`about ${member.name}`);
   }
-  await expect(table.getByRole('row').filter({ hasText: 'Session ended' })).toContainText('the agent ended it');
+  await expect(table.getByRole('row').filter({ hasText: 'Session ended' })).toContainText('The agent ended it');
   await expect(page.getByText('Every record of this machine is with the platform.')).toBeVisible();
   await accessible();
 });

@@ -68,6 +68,10 @@ for (const width of [820, 1180, 1920]) {
         return main ? main.scrollWidth - main.clientWidth : -1;
       });
       expect(wide, place).toBe(0);
+      if (place === 'Members') await steps.find('ma');
+      const tables = page.locator('.card:has(> table)');
+      await expect(tables).toHaveCount({ Members: 1, Overview: 2, Trail: 1 }[place as string] ?? 0);
+      for (const table of await tables.all()) expect(await table.evaluate((card) => card.scrollWidth - card.clientWidth), place).toBe(0);
     }
   });
 }

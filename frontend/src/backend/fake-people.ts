@@ -82,12 +82,12 @@ export function records(at: number): RecordView[] {
   const device = 'a41f0c77be2d4f6c9b1e55d08a3c7f10';
   return [
     one(8, 'session.ended', 'platform', [['cause', 'agent']]),
-    one(7, 'session.observed_end', device, [['cause', 'agent'], ['wiped', 'true']]),
-    one(6, 'session.action', 'platform', [['words', 'Looked at preferences'], ['method', 'GET'], ['path', '/preferences']]),
+    one(7, 'session.observed_end', device, [['cause', 'agent'], ['confirmed', 'true'], ['doubt', 'there is no such session'], ['wiped', 'true']]),
+    one(6, 'session.action', 'platform', [['words', 'Looked at preferences'], ['app_ms', String(at)], ['method', 'GET'], ['path', '/preferences'], ['status', '200']]),
     one(5, 'session.opened', 'platform', []),
-    one(4, 'session.started', 'platform', [['category', 'troubleshooting'], ['scope', 'read']]),
+    one(4, 'session.started', 'platform', [['agent_name', 'Lena Brandt'], ['category', 'troubleshooting'], ['expires_ms', String(at)], ['member_name', 'Mara Kern'], ['scope', 'read']]),
     one(3, 'session.intent', device, [['ticket', 'SUP-4711']]),
-    one(2, 'identity.checked', 'platform', [['matches', 'true']]),
-    one(1, 'member.searched', 'platform', [['results', '2']]),
+    one(2, 'identity.checked', 'platform', [['name_matches', 'true'], ['email_matches', 'true']]),
+    one(1, 'member.searched', 'platform', [['found', '2'], ['query', 'mar']]),
   ];
 }

@@ -29,8 +29,8 @@ describe('words', () => {
 
   it('shows what it has no words for as it is', () => {
     expect(word('cause', 'moon_phase')).toBe('moon phase');
-    expect(ownCause('agent')).toBe('you ended it');
-    expect(ownCause('expired')).toBe('the twenty minutes are over');
+    expect(ownCause('agent')).toBe('You ended it');
+    expect(ownCause('expired')).toBe('The twenty minutes are over');
   });
 
   it('has no empty words and no bare braces', () => {

@@ -23,8 +23,17 @@ export function tn(base: Counted, count: number): string {
   return fill(has(key) ? catalogue[key] : catalogue[`${base}.other`], { count });
 }
 
+/** What Go names by a value of its own; the catalogue has the words. */
+export type Group = 'by' | 'category' | 'cause' | 'code' | 'consent' | 'kind' | 'result' | 'role' | 'scope' | 'state' | 'step' | 'why';
+
+/** What a fact of a record is called; its own name when it is new to us. */
+export function factName(name: string): string {
+  const key = `fact.${name}`;
+  return has(key) ? catalogue[key] : name;
+}
+
 /** The words for a value that Go names (a cause, a kind, a category); the value itself, readable, when it is new to us. */
-export function word(group: 'cause' | 'kind' | 'category' | 'role' | 'scope' | 'step' | 'consent' | 'fact', value: string): string {
+export function word(group: Group, value: string): string {
   const key = `${group}.${value}`;
   return has(key) ? catalogue[key] : value.replaceAll('_', ' ');
 }

@@ -3,6 +3,7 @@
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const clockSeconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const dayOnly = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
 /** "14:22" */
 export function timeOfDay(at: number): string {
@@ -27,6 +28,11 @@ export function exactly(at: number): string {
 /** "22 Nov 2026, 14:22" */
 export function dayAndTime(at: number): string {
   return `${day.format(at)}, ${clock.format(at)}`;
+}
+
+/** "22 Nov, 14:22" */
+export function soonAndTime(at: number): string {
+  return `${dayOnly.format(at)}, ${clock.format(at)}`;
 }
 
 /** Whole seconds from now until then, rounded up so that the last one is shown as 0:01; never negative. */

@@ -18,6 +18,12 @@ describe('Highlight', () => {
     expect([...container.querySelectorAll('mark')].map((m) => m.textContent)).toEqual(['Mara', 'er']);
   });
 
+  it('takes letters with and without an accent for the same, however they are written', () => {
+    const { container } = render(Highlight, { text: 'Már\u0103 𝒜 Söder Ma\u0301r', query: 'mar sod' });
+    expect(container.textContent).toBe('Már\u0103 𝒜 Söder Ma\u0301r');
+    expect([...container.querySelectorAll('mark')].map((m) => m.textContent)).toEqual(['Már', 'Söd', 'Ma\u0301r']);
+  });
+
   it('takes signs as they are', () => {
     const { container } = render(Highlight, { text: 'a+b (c)', query: '+ (' });
     expect([...container.querySelectorAll('mark')].map((m) => m.textContent)).toEqual(['+', '(']);

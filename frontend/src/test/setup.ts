@@ -14,6 +14,7 @@ Element.prototype.releasePointerCapture = () => undefined;
 const room = { x: 0, y: 0, top: 0, left: 0, right: 10, bottom: 10, width: 10, height: 10, toJSON: () => ({}) };
 Element.prototype.getBoundingClientRect = () => room;
 Element.prototype.getClientRects = () => [room] as unknown as DOMRectList;
+globalThis.matchMedia = (media) => Object.assign(new EventTarget(), { matches: false, media }) as MediaQueryList;
 globalThis.ResizeObserver = class {
   observe(): void {
     // nothing is ever laid out here

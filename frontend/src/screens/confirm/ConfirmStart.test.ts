@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import type { UserEvent } from '@testing-library/user-event';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { expectAccessible } from '../../test/axe';
 import { liveFor, minute, openConfirm, openProfile } from '../../test/window';
 
@@ -54,6 +54,26 @@ describe('the confirm dialog, S1-02 S2-03', () => {
     expect(dialog().getByText('9 of at least 15 characters, 1 of 3 different words')).toBeVisible();
     await user.type(text, ' shows nothing');
     expect(dialog().getByText('Good. 1977 characters left.')).toBeVisible();
+  });
+
+  it('says precisely what the reason and the consent lack, and shows the question that comes up', async () => {
+    const shown = vi.spyOn(Element.prototype, 'scrollIntoView');
+    const { user } = await openConfirm((f) => (f.identityCheckedAt = Date.now()));
+    await user.click(dialog().getByRole('checkbox', { name: /has agreed/ }));
+    expect(shown.mock.contexts.some((e) => e instanceof Element && e.textContent.includes('How did they agree?'))).toBe(true);
+    expect(ok()).toBeDisabledInWords('Still missing: a reason or a ticket, how the member agreed.');
+    await user.click(dialog().getByRole('radio', { name: 'By phone' }));
+    const text = dialog().getByRole('textbox', { name: 'In your own words' });
+    await user.type(text, 'test test');
+    expect(ok()).toBeDisabledInWords('Still missing: what kind of help it is, a longer reason.');
+    await user.click(dialog().getByRole('radio', { name: 'Guidance' }));
+    expect(ok()).toBeDisabledInWords('Still missing: a longer reason.');
+    await user.type(text, ' test test test');
+    expect(ok()).toBeDisabledInWords('Still missing: a reason of at least 3 different words.');
+    await user.type(dialog().getByRole('textbox', { name: 'Ticket' }), 'SUP-4711');
+    expect(dialog().queryByText(/different words/)).toBeNull();
+    expect(ok()).not.toHaveAttribute('aria-disabled');
+    shown.mockRestore();
   });
 
   it('takes a ticket for the reason, and says what a ticket looks like', async () => {

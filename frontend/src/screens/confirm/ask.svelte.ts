@@ -1,6 +1,6 @@
 import type { StartView } from '../../backend/port';
 import { t } from '../../i18n/text';
-import { measure, tidyTicket, validTicket } from '../../state/reason';
+import { measure, minLength, minWords, tidyTicket, validTicket } from '../../state/reason';
 
 /** Ask is what the confirm dialog collects, and what of it is still missing. */
 export class Ask {
@@ -18,15 +18,27 @@ export class Ask {
 
   /** What stands in the way of the start, in words; empty when nothing does. */
   missing(identityChecked: boolean): string[] {
-    const reason = this.ticketValid || (this.category !== '' && this.measured.enough);
     const all: [boolean, string][] = [
       [!identityChecked && !(this.name && this.email), t('confirm.missIdentity')],
       [this.measured.over > 0, t('confirm.missShorter')],
       [this.ticketGiven && !this.ticketValid, t('confirm.missTicket')],
-      [!this.ticketGiven && !reason, t('confirm.missReason')],
-      [!this.consent || this.how === '', t('confirm.missConsent')],
+      ...this.#missingReason(),
+      [!this.consent, t('confirm.missConsent')],
+      [this.consent && this.how === '', t('confirm.missHow')],
     ];
     return all.filter(([is]) => is).map(([, what]) => what);
+  }
+
+  /** What the reason lacks; a ticket stands for it. */
+  #missingReason(): [boolean, string][] {
+    if (this.ticketGiven) return [];
+    const { length, words } = this.measured;
+    if (length === 0) return [[true, t('confirm.missReason')]];
+    return [
+      [this.category === '', t('confirm.missCategory')],
+      [length < minLength, t('confirm.missLonger')],
+      [length >= minLength && words < minWords, t('confirm.missWords')],
+    ];
   }
 
   /** What is sent. The ticks are those made here: a check on the profile is recorded already. */

@@ -123,16 +123,16 @@ describe('how it ends', () => {
   });
 
   it.each([
-    ['expired', 'the twenty minutes are over', 'S1-07'],
-    ['admin', 'another member of staff ended it', 'S1-11'],
-    ['connection_lost', 'the connection was lost for too long', 'S2-09'],
+    ['expired', 'The twenty minutes are over', 'S1-07'],
+    ['admin', 'Another member of staff ended it', 'S1-11'],
+    ['connection_lost', 'The connection was lost for too long', 'S2-09'],
   ])('%s says so in the bar and does not take away what is being typed, %s %s', async (cause, words) => {
     const { fake, user } = open((f) => (f.now = liveFor(10 * minute)));
     const field = await screen.findByRole('textbox', { name: 'Find a member' });
     await user.type(field, 'jon');
     fake.show({ phase: 'ended', cause, confirmed: true, noteOwed: true, wiped: true });
     await waitFor(() => expect(frame()).toBeNull());
-    expect(bar()).toHaveTextContent(`The session of Mara Kern has ended: ${words}`);
+    expect(bar()).toHaveTextContent(`The session of Mara Kern has ended. ${words}.`);
     expect(field).toHaveValue('jon');
     await user.click(screen.getByRole('button', { name: 'Write the note' }));
     expect(await screen.findByRole('heading', { level: 1, name: 'The session of Mara Kern has ended' })).toHaveFocus();

@@ -32,7 +32,7 @@ describe('the overview, S1-11 S1-16', () => {
   it('shows the ended ones with why and by whom, and whether the note is owed', async () => {
     await openAt('Overview', lead);
     const ended = await table(/^Ended sessions/);
-    expect(ended.getByRole('row', { name: /14:00 – 14:07 22 Nov 2026 another member of staff ended it \(by Noor Haddad\) Note owed/ })).toBeVisible();
+    expect(ended.getByRole('row', { name: /SUP-4711 The provider search .* 14:00 – 14:07 22 Nov 2026 Another member of staff ended it \(by Noor Haddad\) Note owed/ })).toBeVisible();
   });
 
   it('ends one after a confirm, and gives the focus back when it is cancelled', async () => {
@@ -159,6 +159,14 @@ describe('an enrolment code', () => {
     await closed();
     await user.click(await screen.findByRole('button', { name: 'Make an enrolment code' }));
     await waitFor(() => expect(fake.asked('overview.enrolmentCode')).toHaveLength(2));
+  });
+
+  it('says until when it holds where that is more than an hour', async () => {
+    const { fake, user } = await openAt('Overview', lead);
+    const at = new Date(2026, 10, 23, 3, 20).getTime();
+    fake.overview.enrolmentCode = () => Promise.resolve({ code: 'K7QF', expiresAt: Math.max(at, Date.now() + 61 * minute) });
+    await user.click(await screen.findByRole('button', { name: 'Make an enrolment code' }));
+    expect(await screen.findByText(/^Valid until \d+ \w+, \d\d:\d\d$/)).toBeVisible();
   });
 
   it('says why there is none', async () => {

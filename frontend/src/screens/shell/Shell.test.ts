@@ -5,7 +5,7 @@ import { expectAccessible } from '../../test/axe';
 import { closed, liveFor, minute, open, openAt } from '../../test/window';
 
 const places = async (): Promise<string[]> =>
-  within(await screen.findByRole('navigation', { name: 'Main' })).getAllByRole('button').map((b) => b.getAttribute('title') ?? '');
+  within(await screen.findByRole('navigation', { name: 'Main' })).getAllByRole('button').map((b) => b.querySelector('.label')?.textContent ?? '');
 
 describe('the shell', () => {
   it.each([

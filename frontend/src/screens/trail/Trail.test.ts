@@ -11,7 +11,7 @@ describe('the trail, S0-08', () => {
   it('shows what happened in plain words, with both identities, the facts and the source', async () => {
     await openAt('Trail', asLead);
     await screen.findByRole('table', { name: 'Records' });
-    expect(rows()[0]).toHaveTextContent(/Session ended written by the platform\s*Lena Brandt about Mara Kern\s*cause\s*the agent ended it/);
+    expect(rows()[0]).toHaveTextContent(/Session ended written by the platform\s*Lena Brandt about Mara Kern\s*Why it ended\s*The agent ended it/);
     expect(rows()[1]).toHaveTextContent(/End seen by the device\s*written by device a41f0c77…/);
     expect(screen.getByText('Everything that happened, newest first. Nobody can change it.')).toBeVisible();
     await expectAccessible();

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import actions from '../../../../internal/platform/authority/actions.go?raw';
+import ends from '../../../../internal/platform/authority/end.go?raw';
+import starts from '../../../../internal/platform/authority/start.go?raw';
+import members from '../../../../internal/platform/casework/members.go?raw';
+import trail from '../../../../internal/platform/ledger/trail.go?raw';
+import staff from '../../../../internal/platform/staff/staff.go?raw';
+import seen from '../../../../internal/desktop/session/end.go?raw';
+import recovered from '../../../../internal/desktop/session/recover.go?raw';
+import intent from '../../../../internal/desktop/session/start.go?raw';
+import undone from '../../../../internal/desktop/session/undo.go?raw';
+import { records } from '../../backend/fake-people';
+import type { RecordView } from '../../backend/port';
+import { factName } from '../../i18n/text';
+import { exactly } from '../../i18n/time';
+import { factsOf } from './facts';
+
+const [some] = records(0);
+const record = (facts: Record<string, string>, over: Partial<RecordView> = {}): RecordView => ({
+  ...(some as RecordView), actor: 'Lena Brandt', subject: 'Mara Kern', facts: Object.entries(facts).map(([name, value]) => ({ name, value })), ...over,
+});
+const said = (r: RecordView): string[] => factsOf(r).map((f) => `${f.label}: ${f.value}`);
+
+describe('facts of a record', () => {
+  it('has a label for every fact that Go writes', () => {
+    const all = [actions, ends, starts, members, trail, staff, seen, recovered, intent, undone].flatMap((source) => [
+      ...[...source.matchAll(/(?:audit\.Body|map\[string\]string)\{("[^}]*)\}/g)].flatMap((m) => [...(m[1] ?? '').matchAll(/"(\w+)":/g)]),
+      ...source.matchAll(/(?:[Ff]acts|Body)\["(\w+)"\]/g),
+    ]);
+    const names = new Set(all.map((m) => m[1] ?? ''));
+    expect(names.size).toBeGreaterThan(25);
+    expect([...names].filter((name) => factName(name) === name)).toEqual(['app_ms']); // never shown
+  });
+
+  it('are said in plain words: causes, times, yes and no', () => {
+    const at = Date.UTC(2026, 10, 22, 14, 0);
+    expect(said(record({ cause: 'stead_closed', was: 'started', wiped: 'false', confirmed: 'true', due_ms: String(at), scope: 'read' }))).toEqual([
+      'Why it ended: Stead was closed', 'Until then: not opened yet', 'Browser’s data wiped: no', 'Confirmed by the platform: yes',
+      `Was due: ${exactly(at)}`, 'Allowed: View only',
+    ]);
+  });
+
+  it('leave out what stands beside them, and nothing else', () => {
+    const facts = { agent: 'st-lena', agent_name: 'Lena Brandt', app_ms: '1', member_name: 'Mara Kern', name: 'Mara Kern' };
+    expect(said(record(facts))).toEqual([]);
+    expect(said(record(facts, { actor: '' }))).toEqual(['Agent: Lena Brandt']);
+    expect(said(record({ agent: 'st-lena' }, { actor: '' }))).toEqual(['Agent: st-lena']);
+  });
+
+  it('stay as they are when they are new to us, and a doubt comes first', () => {
+    expect(said(record({ moon_phase: 'half_full', constructor: 'x', doubt: 'there is no such session' }))).toEqual([
+      'In doubt: there is no such session', 'moon_phase: half_full', 'constructor: x',
+    ]);
+    expect(factsOf(record({ doubt: 'x' }))[0]?.doubt).toBe(true);
+  });
+});
