@@ -42,6 +42,12 @@ func (t *tx) StaffOfMember(id stead.MemberID) (stead.Staff, error) {
 	return first(t, readStaff, "SELECT "+staffColumns+" FROM staff s WHERE s.email_key = ? ORDER BY s.id LIMIT 1", key)
 }
 
+// MemberLink implements store.MemberTx.
+func (t *tx) MemberLink(id stead.MemberID) (link stead.StaffID, err error) {
+	err = t.one("SELECT coalesce(staff, '') FROM members WHERE id = ?", []any{id}, &link)
+	return link, err
+}
+
 // PutAccount implements store.MemberTx.
 func (t *tx) PutAccount(id stead.AccountID, name string) error {
 	_, err := t.exec(`INSERT INTO accounts (id, name, id_key, name_key) VALUES (?1, ?2, ?3, ?4)

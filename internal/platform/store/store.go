@@ -61,6 +61,8 @@ type MemberTx interface {
 	// StaffOfMember answers which staff member this member also is: by a link set at import or by the same e-mail
 	// address (case folded). ErrNotFound when nobody.
 	StaffOfMember(id stead.MemberID) (stead.Staff, error)
+	// MemberLink is the link alone, "" when none was set; ErrNotFound when there is no such member.
+	MemberLink(id stead.MemberID) (stead.StaffID, error)
 	// FindMembers is the type-ahead: words of the query match name (each word a prefix of a name's word), or the
 	// whole query is a prefix of e-mail, phone (digits compared), id, account or account name; infix matches come
 	// after prefix matches, then by name. Only members that the scope covers. after is the cursor of the previous

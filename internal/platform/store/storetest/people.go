@@ -112,7 +112,11 @@ var memberTests = []test{
 			m.Email = "LENA@Stead.example"
 			h.ok(tx.PutMember(m, ""))
 			same(h, "by address", of(m.ID), lena)
+			same(h, "the link when there is none", must(tx.MemberLink(m.ID))(h), "")
 			h.ok(tx.PutMember(m, tom))
+			same(h, "the link", must(tx.MemberLink(m.ID))(h), tom)
+			_, err := tx.MemberLink("m-none")
+			h.want(err, store.ErrNotFound)
 			same(h, "by link, which goes first", of(m.ID), tom)
 			m.Email = "lená@stead.example"
 			h.ok(tx.PutMember(m, ""))
