@@ -24,7 +24,7 @@ var desktopsOwn = []stead.Code{
 	stead.CodeBrowserMissing, stead.CodeBrowserUnsupported, stead.CodeBrowserAsRoot, stead.CodeBrowserSilent,
 	stead.CodeBrowserPolicy, stead.CodeBrowserOpenFailed, stead.CodeBrowserLeft,
 	stead.CodePortTaken, stead.CodeDataReadOnly, stead.CodeDataNewer, stead.CodeAlreadyRunning, stead.CodeNoWindow,
-	stead.CodeConfigInvalid,
+	stead.CodeConfigInvalid, stead.CodeImportInvalid,
 }
 
 func TestEachCodeHasAStatusOrIsTheDesktopsOwn(t *testing.T) {

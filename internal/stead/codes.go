@@ -78,6 +78,7 @@ const (
 	CodeAlreadyRunning     Code = "already_running"
 	CodeNoWindow           Code = "no_window"
 	CodeConfigInvalid      Code = "config_invalid"
+	CodeImportInvalid      Code = "import_invalid"
 )
 
 type wording struct{ sentence, hint string }
@@ -149,6 +150,7 @@ var wordings = map[Code]wording{
 	CodeAlreadyRunning:     {"Stead is already running with this data folder.", "Use the window that is open."},
 	CodeNoWindow:           {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
 	CodeConfigInvalid:      {"The configuration is not usable.", "Correct what is named there; then start again."},
+	CodeImportInvalid:      {"The file has rows that cannot be imported; nothing was changed.", "Correct the lines named above and import again."},
 }
 
 // Codes lists every code there is.
