@@ -147,7 +147,7 @@ var wordings = map[Code]wording{
 	CodePortTaken:          {"The network port is already in use.", "End the program that uses it, or choose another port."},
 	CodeDataReadOnly:       {"The data folder cannot be written.", "Check the folder's owner and rights."},
 	CodeDataNewer:          {"The data folder was written by a newer version of Stead.", "Start the newer version; this one leaves the data as it is."},
-	CodeAlreadyRunning:     {"Stead is already running with this data folder.", "Use the window that is open."},
+	CodeAlreadyRunning:     {"Stead is already running with this data folder.", "Use the one that is open, or end it first."},
 	CodeNoWindow:           {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
 	CodeConfigInvalid:      {"The configuration is not usable.", "Correct what is named there; then start again."},
 	CodeImportInvalid:      {"The file has rows that cannot be imported; nothing was changed.", "Correct the lines named above and import again."},
