@@ -208,7 +208,7 @@ func TestServeConfig(t *testing.T) {
 		if err := os.WriteFile(file, []byte(good), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, stop := context.WithTimeout(t.Context(), reachLimit+2*time.Second)
 		defer stop()
 		var out, errOut bytes.Buffer
 		if code := Run(ctx, []string{"platform", "serve", "--config", file}, &out, &errOut, nil); code != 0 {
@@ -218,6 +218,29 @@ func TestServeConfig(t *testing.T) {
 			t.Errorf("the first run says %q", out.String())
 		}
 	})
+}
+
+// TestServeRefusesTheDemosSignIn: a provider that asks nobody for a password is none for a platform that serves.
+func TestServeRefusesTheDemosSignIn(t *testing.T) {
+	d, err := openDemo(t.Context(), &demoCommand{Data: demoData(t), Port: freePort(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	dir := t.TempDir()
+	secret, file := filepath.Join(dir, "secret"), filepath.Join(dir, "platform.json")
+	config := `{"listen":"127.0.0.1:0","data":"` + filepath.Join(dir, "data") + `","public_url":"https://stead.example","issuer":"` + d.issuer + `",` +
+		`"client_id":"stead","audience":"https://stead.example","app":{"id":"portal","secret_file":"` + secret + `","audience":"https://portal.example",` +
+		`"start_url":"https://portal.example/","cookie_name":"__Host-stead"}}`
+	err = errors.Join(os.WriteFile(secret, []byte(strings.Repeat("0", 64)), 0o600), os.WriteFile(file, []byte(config), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := command(t, "platform", "serve", "--config", file)
+	wantRefused(t, code, errOut, stead.CodeConfigInvalid)
+	if !strings.Contains(errOut, "asks nobody for a password") || strings.Contains(out, "Serving") {
+		t.Errorf("%s%s", out, errOut)
+	}
 }
 
 func TestUsageAndHelp(t *testing.T) {

@@ -138,7 +138,7 @@ func (d *demo) open(ctx context.Context, c *demoCommand, log *slog.Logger) ([]ht
 	secret := uuid.NewString() + uuid.NewString()
 	var err error
 	d.platform, err = platform.Open(ctx, platform.Config{DataDir: filepath.Join(c.Data, "platform"), PublicURL: d.platformURL, Issuer: d.issuer,
-		ClientID: demoClient, Audience: d.platformURL, ViewFirst: !c.AllowChanges, Version: desktop.Version, Log: log,
+		ClientID: demoClient, Audience: d.platformURL, ViewFirst: !c.AllowChanges, Demo: true, Version: desktop.Version, Log: log,
 		App: platform.App{ID: demoApp, Secret: secret, Audience: d.portalURL, StartURL: d.portalURL + "/", CookieName: demoCookie}})
 	if err != nil {
 		return nil, err

@@ -133,7 +133,27 @@ func line(raw []byte, offset int64) int {
 	return 1 + bytes.Count(raw[:min(int(offset), len(raw))], []byte("\n"))
 }
 
+// reachLimit is how long the start waits for the identity provider's first answer.
+const reachLimit = 3 * time.Second
+
+// meetProvider refuses to serve with a provider that must not be trusted, and says so when none answers yet.
+func meetProvider(e *env, f serveConfig, p *platform.Platform) error {
+	ctx, cancel := context.WithTimeout(e.ctx, reachLimit)
+	defer cancel()
+	err := p.Reach(ctx)
+	if stead.CodeOf(err) == stead.CodeConfigInvalid {
+		return err
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(e.errOut, "stead: nobody can sign in yet: the identity provider %s does not answer as one. It is asked again at each sign-in.\n", f.Issuer)
+	}
+	return nil
+}
+
 func serve(e *env, f serveConfig, p *platform.Platform) error {
+	if err := meetProvider(e, f, p); err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", f.Listen)
 	if err != nil {
 		return stead.Errorf(stead.CodePortTaken, "%s", f.Listen).Because(err)
@@ -143,11 +163,6 @@ func serve(e *env, f serveConfig, p *platform.Platform) error {
 		return errors.Join(err, l.Close())
 	}
 	_, _ = fmt.Fprintf(e.out, "Serving %s on %s\n", f.PublicURL, l.Addr())
-	p.Background(func(ctx context.Context) {
-		if err := p.Reach(ctx); err != nil {
-			_, _ = fmt.Fprintf(e.errOut, "stead: nobody can sign in yet: the identity provider %s does not answer as one. It is asked again at each sign-in.\n", f.Issuer)
-		}
-	})
 	if code != "" {
 		_, _ = fmt.Fprintf(e.out, "There is no staff yet. Sign in with Stead and enter this single-use code to become the first superadmin:\n\n    %s\n\n", code)
 	}

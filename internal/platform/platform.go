@@ -43,6 +43,7 @@ type Config struct {
 	Audience  string // of the access tokens it makes for this platform
 	App       App
 	ViewFirst bool
+	Demo      bool // accept the demo's sign-in
 	Version   string
 	Log       *slog.Logger
 	HTTP      *http.Client // towards the OpenID provider; nil for a client with sane limits
@@ -57,7 +58,6 @@ type Platform struct {
 
 	sequencer *ledger.Sequencer
 	tokens    *staff.Verifier
-	run       context.Context
 	stop      context.CancelFunc
 	wg        sync.WaitGroup
 }
@@ -104,7 +104,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	if client == nil {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
-	tokens := &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client}
+	tokens := &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client, Demo: c.Demo}
 	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office,
 		Desk:   &casework.Desk{Store: st, Ledger: led},
 		Tokens: tokens,
@@ -113,17 +113,15 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, sequencer: sequencer, tokens: tokens, run: run, stop: stop}
+	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, sequencer: sequencer, tokens: tokens, stop: stop}
 	p.wg.Go(func() { auth.Watch(run) })
 	p.wg.Go(func() { sequencer.Run(run) })
 	return p, nil
 }
 
-// Reach asks the identity provider for its metadata: nil once it has answered.
+// Reach asks the identity provider for its metadata: nil once it has answered, CodeConfigInvalid when it is one that
+// this platform must not trust.
 func (p *Platform) Reach(ctx context.Context) error { return p.tokens.Reach(ctx) }
-
-// Background runs f until it returns; Close cancels its context and waits for it.
-func (p *Platform) Background(f func(context.Context)) { p.wg.Go(func() { f(p.run) }) }
 
 // newsStore tells the sequencer of each commit: it may have brought a record.
 type newsStore struct {

@@ -28,6 +28,8 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"claims_supported":                               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "email", "email_verified", "name"},
 		"authorization_response_iss_parameter_supported": true,
 		"request_uri_parameter_supported":                false,
+		// By this a platform that serves knows whom not to trust: this provider asks nobody for a password.
+		"stead_demo": true,
 	})
 }
 

@@ -20,6 +20,7 @@ type Verifier struct {
 	Issuer   string
 	Audience string
 	HTTP     *http.Client
+	Demo     bool // accept the demo's sign-in, which asks nobody for a password
 
 	discovery singleflight.Group
 
@@ -93,6 +94,9 @@ func (v *Verifier) ready(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 
 func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 	provider, err := oidc.NewProvider(ctx, v.Issuer)
+	if err == nil {
+		err = v.refuseDemo(provider)
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err != nil {
@@ -101,4 +105,18 @@ func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) 
 	}
 	v.verifier = provider.Verifier(&oidc.Config{ClientID: v.Audience})
 	return v.verifier, nil
+}
+
+// refuseDemo answers CodeConfigInvalid when the provider says that it is the demo's and this is no demo.
+func (v *Verifier) refuseDemo(provider *oidc.Provider) error {
+	var says struct {
+		Demo bool `json:"stead_demo"`
+	}
+	if err := provider.Claims(&says); err != nil {
+		return err
+	}
+	if says.Demo && !v.Demo {
+		return stead.Errorf(stead.CodeConfigInvalid, "issuer %s is the demo's sign-in, which asks nobody for a password", v.Issuer)
+	}
+	return nil
 }
