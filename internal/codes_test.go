@@ -18,7 +18,8 @@ const unlisted stead.Code = "no code has this name"
 var desktopsOwn = []stead.Code{
 	stead.CodeSignInFailed, stead.CodeDescriptorMismatch, stead.CodeNotEnrolled,
 	stead.CodeOutboxDamaged, stead.CodeOutboxWrite,
-	stead.CodeLedgerBroken, stead.CodeLedgerUnusable,
+	stead.CodeOutboxFull, stead.CodeOutboxRecovered,
+	stead.CodeLedgerBroken, stead.CodeLedgerUnusable, stead.CodeLogForked, stead.CodeStatementInvalid, stead.CodeLegalHold,
 	stead.CodeUnreachable, stead.CodeVersion,
 	stead.CodeKeyringMissing, stead.CodeKeyringSilent,
 	stead.CodeBrowserMissing, stead.CodeBrowserUnsupported, stead.CodeBrowserAsRoot, stead.CodeBrowserSilent,

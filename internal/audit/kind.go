@@ -25,13 +25,23 @@ const (
 	EnrolmentIssued Kind = "enrolment.issued" // a code with which one device may enrol
 	DeviceEnrolled  Kind = "device.enrolled"
 	StaffClaimed    Kind = "staff.claimed"
+
+	ChainBridged   Kind = "chain.bridged"   // records of a device that the log does not hold, and why its chain goes on behind them
+	DeviceAlarm    Kind = "device.alarm"    // what a device says of its chain contradicts what the platform holds
+	DeviceRevoked  Kind = "device.revoked"  // lost, stolen or given back; what it wrote comes in as late and untrusted
+	LedgerKey      Kind = "ledger.key"      // the log is signed with another key from here on
+	LedgerRestored Kind = "ledger.restored" // the platform was set back to a backup; names what was lost
+	TextsErased    Kind = "texts.erased"    // a person's key was destroyed: on request, or because its time was over
+	HoldPlaced     Kind = "hold.placed"     // a legal hold: nothing of the person is erased
+	HoldReleased   Kind = "hold.released"
 )
 
 // Kinds lists every kind, the devices' first.
 func Kinds() []Kind {
 	return []Kind{SessionIntent, SessionOutcome, SessionObservedEnd, DeviceRecovery,
 		SessionStarted, SessionOpened, SessionEnded, SessionRefused, SessionAction, MemberSearched, MemberViewed,
-		IdentityChecked, NoteWritten, EnrolmentIssued, DeviceEnrolled, StaffClaimed}
+		IdentityChecked, NoteWritten, EnrolmentIssued, DeviceEnrolled, StaffClaimed, ChainBridged, DeviceAlarm, DeviceRevoked,
+		LedgerKey, LedgerRestored, TextsErased, HoldPlaced, HoldReleased}
 }
 
 // FromDevice reports whether devices write this kind; the others are the platform's.

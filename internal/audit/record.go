@@ -21,7 +21,7 @@ const Version = 1
 
 // The measure of a record. What is larger is refused before it is stored, so that no record can be too large to send.
 const (
-	MaxEnvelope    = 64 << 10 // bytes
+	MaxEnvelope    = 1<<16 - 1 // bytes; the length field of a log's entry has 16 bits (c2sp.org/tlog-tiles)
 	MaxCommitments = 16
 	MaxNameLength  = 40    // bytes, names of texts and keys of bodies
 	MaxTextValue   = 16000 // bytes of one text

@@ -43,15 +43,20 @@ const (
 	CodeNotEnrolled      Code = "not_enrolled"
 
 	// Records.
-	CodeChainFork     Code = "chain_fork"
-	CodeChainGap      Code = "chain_gap"
-	CodeRecordInvalid Code = "record_invalid"
-	CodeOutboxDamaged Code = "outbox_damaged"
-	CodeOutboxWrite   Code = "outbox_write"
+	CodeChainFork       Code = "chain_fork"
+	CodeChainGap        Code = "chain_gap"
+	CodeRecordInvalid   Code = "record_invalid"
+	CodeOutboxDamaged   Code = "outbox_damaged"
+	CodeOutboxWrite     Code = "outbox_write"
+	CodeOutboxFull      Code = "outbox_full"
+	CodeOutboxRecovered Code = "outbox_recovered"
 
 	// Proof.
-	CodeLedgerBroken   Code = "ledger_broken"
-	CodeLedgerUnusable Code = "ledger_unusable"
+	CodeLedgerBroken     Code = "ledger_broken"
+	CodeLedgerUnusable   Code = "ledger_unusable"
+	CodeLogForked        Code = "log_forked"
+	CodeStatementInvalid Code = "statement_invalid"
+	CodeLegalHold        Code = "legal_hold"
 
 	// Requests.
 	CodeBadRequest       Code = "bad_request"
@@ -118,14 +123,19 @@ var wordings = map[Code]wording{
 	CodeSetupInvalid:     {"The first-superadmin code is wrong or was already used.", "Look at what the platform printed at its first start."},
 	CodeNotEnrolled:      {"This device is not enrolled yet.", "Enter the enrolment code you got from your lead or IT."},
 
-	CodeChainFork:     {"Two different records claim the same place in this device's trail.", "Stop working with this device and tell IT: its data may have been rolled back or copied."},
-	CodeChainGap:      {"Records before this one have not arrived.", "Stead sends them again by itself; wait a moment."},
-	CodeRecordInvalid: {"A record could not be verified.", "Tell IT: the outbox may be damaged."},
-	CodeOutboxDamaged: {"The outbox on this machine is damaged; nothing was deleted.", "Tell IT to keep the file as evidence and to look at it."},
-	CodeOutboxWrite:   {"The record could not be written to this machine's disk, so nothing was started.", "Free some disk space or check the folder's rights; then try again."},
+	CodeChainFork:       {"Two different records claim the same place in this device's trail.", "Stop working with this device and tell IT: its data may have been rolled back or copied."},
+	CodeChainGap:        {"Records before this one have not arrived.", "Stead sends them again by itself; wait a moment."},
+	CodeRecordInvalid:   {"A record could not be verified.", "Tell IT: the outbox may be damaged."},
+	CodeOutboxDamaged:   {"The outbox on this machine is damaged; nothing was deleted.", "Tell IT to keep the file as evidence and to look at it."},
+	CodeOutboxWrite:     {"The record could not be written to this machine's disk, so nothing was started.", "Free some disk space or check the folder's rights; then try again."},
+	CodeOutboxFull:      {"This machine holds too many records that the platform has not taken, or its disk is almost full, so nothing is started.", "Connect to the platform and wait until they are sent, or free some disk space."},
+	CodeOutboxRecovered: {"The outbox on this machine was damaged and has been set up anew; the platform has not confirmed that yet.", "Connect to the platform and wait a moment. The damaged file was kept; tell IT."},
 
-	CodeLedgerBroken:   {"The ledger is not what was signed.", "Keep the data as it is, as evidence, and compare it with the last good copy and its checkpoint."},
-	CodeLedgerUnusable: {"There is nothing here that could be verified.", "Give the platform's data folder or its platform.db, and readable key and checkpoint files."},
+	CodeLedgerBroken:     {"The ledger is not what was signed.", "Keep the data as it is, as evidence, and compare it with the last good copy and its checkpoint."},
+	CodeLedgerUnusable:   {"There is nothing here that could be verified.", "Give the platform's data folder or its platform.db, and readable key and checkpoint files."},
+	CodeLogForked:        {"The platform's ledger contradicts what it showed this machine before, so nothing is started.", "Tell IT at once: its history was changed, or it was set back to a backup and that was not declared."},
+	CodeStatementInvalid: {"The statement is not signed by enough of the people who may sign it, or does not fit this ledger.", "Check which keys signed it and which ledger it names; two recovery keys are needed."},
+	CodeLegalHold:        {"A legal hold keeps this person's records from being erased.", "Ask whoever placed the hold to release it first."},
 
 	CodeBadRequest:       {"The request is not valid.", "Check the input; the detail says which part."},
 	CodeRouteNotFound:    {"There is nothing at this address.", "Check the platform's address in the configuration."},
