@@ -167,6 +167,7 @@ const (
 	IntentMismatch      ProblemCode = "intent_mismatch"
 	IntentMissing       ProblemCode = "intent_missing"
 	Internal            ProblemCode = "internal"
+	LegalHold           ProblemCode = "legal_hold"
 	MemberDisabled      ProblemCode = "member_disabled"
 	MemberNotFound      ProblemCode = "member_not_found"
 	MethodNotAllowed    ProblemCode = "method_not_allowed"
@@ -182,6 +183,7 @@ const (
 	Self                ProblemCode = "self"
 	SessionEnded        ProblemCode = "session_ended"
 	SessionNotFound     ProblemCode = "session_not_found"
+	SessionOpen         ProblemCode = "session_open"
 	SetupInvalid        ProblemCode = "setup_invalid"
 	SignInRequired      ProblemCode = "sign_in_required"
 	StaffDisabled       ProblemCode = "staff_disabled"
@@ -220,6 +222,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case Internal:
 		return true
+	case LegalHold:
+		return true
 	case MemberDisabled:
 		return true
 	case MemberNotFound:
@@ -249,6 +253,8 @@ func (e ProblemCode) Valid() bool {
 	case SessionEnded:
 		return true
 	case SessionNotFound:
+		return true
+	case SessionOpen:
 		return true
 	case SetupInvalid:
 		return true
@@ -301,6 +307,33 @@ func (e SessionState) Valid() bool {
 	case SessionStateLive:
 		return true
 	case SessionStateStarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TrailEntryTextsState.
+const (
+	Broken   TrailEntryTextsState = "broken"
+	Erased   TrailEntryTextsState = "erased"
+	None     TrailEntryTextsState = "none"
+	Ok       TrailEntryTextsState = "ok"
+	Withheld TrailEntryTextsState = "withheld"
+)
+
+// Valid indicates whether the value is a known member of the TrailEntryTextsState enum.
+func (e TrailEntryTextsState) Valid() bool {
+	switch e {
+	case Broken:
+		return true
+	case Erased:
+		return true
+	case None:
+		return true
+	case Ok:
+		return true
+	case Withheld:
 		return true
 	default:
 		return false
@@ -414,6 +447,19 @@ type Enrolled struct {
 type EnrolmentCode struct {
 	Code      string    `json:"code"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Erasure defines model for Erasure.
+type Erasure struct {
+	ErasedAt time.Time `json:"erased_at"`
+}
+
+// Hold defines model for Hold.
+type Hold struct {
+	PlacedAt time.Time `json:"placed_at"`
+
+	// PlacedBy Id of the member of staff; empty for whoever runs the platform
+	PlacedBy string `json:"placed_by"`
 }
 
 // IdentityCheck defines model for IdentityCheck.
@@ -743,7 +789,13 @@ type TrailEntry struct {
 	Source  string            `json:"source"`
 	Subject *Person           `json:"subject,omitempty"`
 	Texts   map[string]string `json:"texts"`
+
+	// TextsState What became of the texts that the record commits to. broken: what lies there is not what it commits to, and is left out
+	TextsState *TrailEntryTextsState `json:"texts_state,omitempty"`
 }
+
+// TrailEntryTextsState What became of the texts that the record commits to. broken: what lies there is not what it commits to, and is left out
+type TrailEntryTextsState string
 
 // TrailPage defines model for TrailPage.
 type TrailPage struct {
@@ -795,6 +847,11 @@ type VisitPage struct {
 	Items []Visit `json:"items"`
 }
 
+// WhyRequest defines model for WhyRequest.
+type WhyRequest struct {
+	Reason string `json:"reason"`
+}
+
 // Cursor defines model for Cursor.
 type Cursor = string
 
@@ -827,6 +884,24 @@ type FindMembersParams struct {
 	Q      string  `form:"q" json:"q"`
 	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// EraseMemberParams defines parameters for EraseMember.
+type EraseMemberParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PlaceHoldParams defines parameters for PlaceHold.
+type PlaceHoldParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReleaseHoldParams defines parameters for ReleaseHold.
+type ReleaseHoldParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // CheckIdentityParams defines parameters for CheckIdentity.
@@ -896,6 +971,15 @@ type EnrolDeviceJSONRequestBody = EnrolRequest
 
 // IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
 type IntrospectFormdataRequestBody = IntrospectRequest
+
+// EraseMemberJSONRequestBody defines body for EraseMember for application/json ContentType.
+type EraseMemberJSONRequestBody = WhyRequest
+
+// PlaceHoldJSONRequestBody defines body for PlaceHold for application/json ContentType.
+type PlaceHoldJSONRequestBody = WhyRequest
+
+// ReleaseHoldJSONRequestBody defines body for ReleaseHold for application/json ContentType.
+type ReleaseHoldJSONRequestBody = WhyRequest
 
 // CheckIdentityJSONRequestBody defines body for CheckIdentity for application/json ContentType.
 type CheckIdentityJSONRequestBody = IdentityCheckRequest
@@ -1093,6 +1177,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/members/{member_id} (the `GetMember` operationId).
 	GetMember(ctx context.Context, memberID MemberID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EraseMemberWithBody Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMemberWithBody(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMember(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHoldWithBody(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHold(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseHoldWithBody Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithBody(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHold(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CheckIdentityWithBody Record that name and e-mail were compared with what the caller gave
 	//
@@ -1469,6 +1595,108 @@ func (c *Client) FindMembers(ctx context.Context, params *FindMembersParams, req
 // Corresponds with GET /v1/members/{member_id} (the `GetMember` operationId).
 func (c *Client) GetMember(ctx context.Context, memberID MemberID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMemberRequest(c.Server, memberID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EraseMemberWithBody Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *Client) EraseMemberWithBody(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEraseMemberRequestWithBody(c.Server, memberID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *Client) EraseMember(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEraseMemberRequest(c.Server, memberID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *Client) PlaceHoldWithBody(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlaceHoldRequestWithBody(c.Server, memberID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *Client) PlaceHold(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlaceHoldRequest(c.Server, memberID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseHoldWithBody Release the legal hold on a member. Without one, nothing happens
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *Client) ReleaseHoldWithBody(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequestWithBody(c.Server, memberID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *Client) ReleaseHold(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequest(c.Server, memberID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2262,6 +2490,186 @@ func NewGetMemberRequest(server string, memberID MemberID) (*http.Request, error
 	return req, nil
 }
 
+// NewEraseMemberRequest calls the generic EraseMember builder with application/json body
+func NewEraseMemberRequest(server string, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEraseMemberRequestWithBody(server, memberID, params, "application/json", bodyReader)
+}
+
+// NewEraseMemberRequestWithBody constructs an http.Request for the EraseMember method, with any body, and a specified content type
+func NewEraseMemberRequestWithBody(server string, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "member_id", memberID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/members/%s/erasure", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPlaceHoldRequest calls the generic PlaceHold builder with application/json body
+func NewPlaceHoldRequest(server string, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlaceHoldRequestWithBody(server, memberID, params, "application/json", bodyReader)
+}
+
+// NewPlaceHoldRequestWithBody constructs an http.Request for the PlaceHold method, with any body, and a specified content type
+func NewPlaceHoldRequestWithBody(server string, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "member_id", memberID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/members/%s/hold", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReleaseHoldRequest calls the generic ReleaseHold builder with application/json body
+func NewReleaseHoldRequest(server string, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReleaseHoldRequestWithBody(server, memberID, params, "application/json", bodyReader)
+}
+
+// NewReleaseHoldRequestWithBody constructs an http.Request for the ReleaseHold method, with any body, and a specified content type
+func NewReleaseHoldRequestWithBody(server string, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "member_id", memberID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/members/%s/hold/release", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewCheckIdentityRequest calls the generic CheckIdentity builder with application/json body
 func NewCheckIdentityRequest(server string, memberID MemberID, params *CheckIdentityParams, body CheckIdentityJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3022,6 +3430,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/members/{member_id} (the `GetMember` operationId).
 	GetMemberWithResponse(ctx context.Context, memberID MemberID, reqEditors ...RequestEditorFn) (*GetMemberResponse, error)
 
+	// EraseMemberWithBodyWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMemberWithBodyWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error)
+
+	// EraseMemberWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMemberWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error)
+
+	// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error)
+
+	// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHoldWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error)
+
+	// ReleaseHoldWithBodyWithResponse Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error)
+
+	// ReleaseHoldWithResponse Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error)
+
 	// CheckIdentityWithBodyWithResponse Record that name and e-mail were compared with what the caller gave
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3698,6 +4148,143 @@ func (r GetMemberResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EraseMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EraseMemberResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EraseMemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EraseMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EraseMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EraseMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EraseMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlaceHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Hold
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PlaceHoldResponse) GetJSON200() *Hold {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PlaceHoldResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PlaceHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlaceHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlaceHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlaceHoldResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReleaseHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReleaseHoldResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReleaseHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReleaseHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReleaseHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReleaseHoldResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4453,6 +5040,84 @@ func (c *ClientWithResponses) GetMemberWithResponse(ctx context.Context, memberI
 	return ParseGetMemberResponse(rsp)
 }
 
+// EraseMemberWithBodyWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *ClientWithResponses) EraseMemberWithBodyWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error) {
+	rsp, err := c.EraseMemberWithBody(ctx, memberID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEraseMemberResponse(rsp)
+}
+
+// EraseMemberWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *ClientWithResponses) EraseMemberWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error) {
+	rsp, err := c.EraseMember(ctx, memberID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEraseMemberResponse(rsp)
+}
+
+// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *ClientWithResponses) PlaceHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error) {
+	rsp, err := c.PlaceHoldWithBody(ctx, memberID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlaceHoldResponse(rsp)
+}
+
+// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *ClientWithResponses) PlaceHoldWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error) {
+	rsp, err := c.PlaceHold(ctx, memberID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlaceHoldResponse(rsp)
+}
+
+// ReleaseHoldWithBodyWithResponse Release the legal hold on a member. Without one, nothing happens
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *ClientWithResponses) ReleaseHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error) {
+	rsp, err := c.ReleaseHoldWithBody(ctx, memberID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseHoldResponse(rsp)
+}
+
+// ReleaseHoldWithResponse Release the legal hold on a member. Without one, nothing happens
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *ClientWithResponses) ReleaseHoldWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error) {
+	rsp, err := c.ReleaseHold(ctx, memberID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseHoldResponse(rsp)
+}
+
 // CheckIdentityWithBodyWithResponse Record that name and e-mail were compared with what the caller gave
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5062,6 +5727,101 @@ func ParseGetMemberResponse(rsp *http.Response) (*GetMemberResponse, error) {
 	return response, nil
 }
 
+// ParseEraseMemberResponse parses an HTTP response from a EraseMemberWithResponse call
+func ParseEraseMemberResponse(rsp *http.Response) (*EraseMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EraseMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlaceHoldResponse parses an HTTP response from a PlaceHoldWithResponse call
+func ParsePlaceHoldResponse(rsp *http.Response) (*PlaceHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlaceHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Hold
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReleaseHoldResponse parses an HTTP response from a ReleaseHoldWithResponse call
+func ParseReleaseHoldResponse(rsp *http.Response) (*ReleaseHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReleaseHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCheckIdentityResponse parses an HTTP response from a CheckIdentityWithResponse call
 func ParseCheckIdentityResponse(rsp *http.Response) (*CheckIdentityResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5463,6 +6223,15 @@ type ServerInterface interface {
 	// GetMember A member's profile and whether a session may be started, with the reason if not
 	// (GET /v1/members/{member_id})
 	GetMember(w http.ResponseWriter, r *http.Request, memberID MemberID)
+	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	// (POST /v1/members/{member_id}/erasure)
+	EraseMember(w http.ResponseWriter, r *http.Request, memberID MemberID, params EraseMemberParams)
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// (POST /v1/members/{member_id}/hold)
+	PlaceHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params PlaceHoldParams)
+	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+	// (POST /v1/members/{member_id}/hold/release)
+	ReleaseHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params ReleaseHoldParams)
 	// CheckIdentity Record that name and e-mail were compared with what the caller gave
 	// (POST /v1/members/{member_id}/identity-checks)
 	CheckIdentity(w http.ResponseWriter, r *http.Request, memberID MemberID, params CheckIdentityParams)
@@ -5842,6 +6611,168 @@ func (siw *ServerInterfaceWrapper) GetMember(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetMember(w, r, memberID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EraseMember operation middleware
+func (siw *ServerInterfaceWrapper) EraseMember(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID MemberID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", r.PathValue("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EraseMemberParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EraseMember(w, r, memberID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PlaceHold operation middleware
+func (siw *ServerInterfaceWrapper) PlaceHold(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID MemberID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", r.PathValue("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceHoldParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PlaceHold(w, r, memberID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReleaseHold operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseHold(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID MemberID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", r.PathValue("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseHoldParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReleaseHold(w, r, memberID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6470,6 +7401,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members", wrapper.FindMembers)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members/{member_id}", wrapper.GetMember)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/identity-checks", wrapper.CheckIdentity)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/erasure", wrapper.EraseMember)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/hold", wrapper.PlaceHold)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/hold/release", wrapper.ReleaseHold)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/sessions", wrapper.ListSessions)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions", wrapper.StartSession)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/sessions/{session_id}", wrapper.GetSession)
@@ -6937,6 +7871,123 @@ type GetMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetMemberdefaultApplicationProblemPlusJSONResponse) VisitGetMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseMemberRequestObject struct {
+	MemberID MemberID `json:"member_id"`
+	Params   EraseMemberParams
+	Body     *EraseMemberJSONRequestBody
+}
+
+type EraseMemberResponseObject interface {
+	VisitEraseMemberResponse(w http.ResponseWriter) error
+}
+
+type EraseMember200JSONResponse Erasure
+
+func (response EraseMember200JSONResponse) VisitEraseMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EraseMemberdefaultApplicationProblemPlusJSONResponse) VisitEraseMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceHoldRequestObject struct {
+	MemberID MemberID `json:"member_id"`
+	Params   PlaceHoldParams
+	Body     *PlaceHoldJSONRequestBody
+}
+
+type PlaceHoldResponseObject interface {
+	VisitPlaceHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceHold200JSONResponse Hold
+
+func (response PlaceHold200JSONResponse) VisitPlaceHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseHoldRequestObject struct {
+	MemberID MemberID `json:"member_id"`
+	Params   ReleaseHoldParams
+	Body     *ReleaseHoldJSONRequestBody
+}
+
+type ReleaseHoldResponseObject interface {
+	VisitReleaseHoldResponse(w http.ResponseWriter) error
+}
+
+type ReleaseHold204Response struct {
+}
+
+func (response ReleaseHold204Response) VisitReleaseHoldResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReleaseHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseHolddefaultApplicationProblemPlusJSONResponse) VisitReleaseHoldResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7424,6 +8475,15 @@ type StrictServerInterface interface {
 	// GetMember A member's profile and whether a session may be started, with the reason if not
 	// (GET /v1/members/{member_id})
 	GetMember(ctx context.Context, request GetMemberRequestObject) (GetMemberResponseObject, error)
+	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	// (POST /v1/members/{member_id}/erasure)
+	EraseMember(ctx context.Context, request EraseMemberRequestObject) (EraseMemberResponseObject, error)
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// (POST /v1/members/{member_id}/hold)
+	PlaceHold(ctx context.Context, request PlaceHoldRequestObject) (PlaceHoldResponseObject, error)
+	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+	// (POST /v1/members/{member_id}/hold/release)
+	ReleaseHold(ctx context.Context, request ReleaseHoldRequestObject) (ReleaseHoldResponseObject, error)
 	// CheckIdentity Record that name and e-mail were compared with what the caller gave
 	// (POST /v1/members/{member_id}/identity-checks)
 	CheckIdentity(ctx context.Context, request CheckIdentityRequestObject) (CheckIdentityResponseObject, error)
@@ -7842,6 +8902,108 @@ func (sh *strictHandler) GetMember(w http.ResponseWriter, r *http.Request, membe
 	}
 }
 
+// EraseMember operation middleware
+func (sh *strictHandler) EraseMember(w http.ResponseWriter, r *http.Request, memberID MemberID, params EraseMemberParams) {
+	var request EraseMemberRequestObject
+
+	request.MemberID = memberID
+	request.Params = params
+
+	var body EraseMemberJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EraseMember(ctx, request.(EraseMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EraseMember")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EraseMemberResponseObject); ok {
+		if err := validResponse.VisitEraseMemberResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PlaceHold operation middleware
+func (sh *strictHandler) PlaceHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params PlaceHoldParams) {
+	var request PlaceHoldRequestObject
+
+	request.MemberID = memberID
+	request.Params = params
+
+	var body PlaceHoldJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceHold(ctx, request.(PlaceHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceHold")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PlaceHoldResponseObject); ok {
+		if err := validResponse.VisitPlaceHoldResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseHold operation middleware
+func (sh *strictHandler) ReleaseHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params ReleaseHoldParams) {
+	var request ReleaseHoldRequestObject
+
+	request.MemberID = memberID
+	request.Params = params
+
+	var body ReleaseHoldJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseHold(ctx, request.(ReleaseHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseHold")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReleaseHoldResponseObject); ok {
+		if err := validResponse.VisitReleaseHoldResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // CheckIdentity operation middleware
 func (sh *strictHandler) CheckIdentity(w http.ResponseWriter, r *http.Request, memberID MemberID, params CheckIdentityParams) {
 	var request CheckIdentityRequestObject
@@ -8177,96 +9339,102 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3pktu2lvCroPjdKl/fj71468TtH1PeMnEcx65u3+sfjkeBiCMREQkwACi1xtV/5wnmCedJprCRoARS",
-	"YrvlODX/2iLIc3A2nBX+nGS8rDgDpmRy/jmpsMAlKBDmX89rIbnQf1GWnCd/1CDWSZowXEJynmT2aZrI",
-	"LIcS62UlvvoZ2Fzlyfn909M0UetKr5RKUDZPrq/T5BWBsuIKWLZ+DWv9DgGZCVopyjWMp+if/3z1Yvkd",
-	"IgKvGJpxgVROJRLwRw1SPUFUoSlkvASJVA6IEsRn5i8BGRfE/WkWo5WgCuQxugSmEJ5jytCKqtyskbgE",
-	"lHGm9DOqUI4lYhzNaqFyEAhmM8jUcZLareeACYh278E2jvQ+0kTDpAJIcq5EDSFRZlyUWCXnSV1TkqQh",
-	"kR6cpUlJWfjPbZL9TEuq+phQmIchOAIzXBdKc8DAomVdJuf3NDtKyty/GjiUKZiDMIDeQDkF8epFA6vC",
-	"Km9BlebxxOyhf7fB7s4ednZ3L7a5S5CSctYLVNrnI6DuQdNr/SlZcSbByPk7wacFlPpPJxH6T1xVBc2w",
-	"FsyTyq74/79LLaWfA8h/EzBLzpP/d9Iq0ol9Kk/8dw3ErpxfwKyWQBAXaIZpAQT9/eKH5+jxw0ff3TWE",
-	"cd/QIJ5m+qVnWGW50VHBKxCKWtyxeWj+pApKuQsn+7ELqLhQybWRkFf2PS8i/p8N3bAQeJ1YqnkGfGwA",
-	"f2rW8envkJmPdoBso6w6akGwgiNFS0i2OJUmlPTbiCT9Mt1KkxJUzsmGAN07jaw0UrmFyTusrQmUVYEV",
-	"pAiO58fopBIwAwEsA/lEmxSjsan+a8rJegPJ0xiwQOjHynaaSIVVbei8qeJpsuKCyO1tfMixsYErLFOk",
-	"jaRehjCyGo9qRkBIhRmRXex7bHwoJYYrHSV2NE+9ojt8PXKpFo8embJnUVeYrJ34HKFDPY38voGeXhQD",
-	"9lzbBvaFsouVAqmABGhMOS8AM/0056ttTlQ5Z5CiLMcqRVBiWmgLQdmkAqFNzwb5d1G/wcCCi++ULyhs",
-	"bzRXqppwVqzj2PeTHZcwkVSZp8D0afMxuVSCZvqY+hlfBViEEp/VAuKglrioYTcrDUZ+dRrg33w9RC5G",
-	"ihewpBlcGD9imyDAllDwCraZ9kI7TPpslYpm6PmztxfWmH//+OFj9PD4/t0UYYVKLhU6e4he02eh4Zqu",
-	"VVR4FFyp/a26Rfo9XG3a9LMdVrzZlYcYI8xLRi6sS7VNlgzXEnpMivaz8ByYuiMRMcRFEq+O0Q+Clwiz",
-	"tbaHCAoJZqU2oposzm1DmJRUS7wXIvOlJE2mmDHji00FX0kQk6zg0si4pHMGZMJr4xEpwKR9xria8AoY",
-	"kIgAbhDF7ilOCcGLflpwAmN9oFaVOkfQ6c7Xqnpa0GyyiHnRL8n9R4/uPU7Rg/tIC5jcR+I09bByatj9",
-	"3rM1UpqhC1gjvgRh+AWaFqV2n7MC03I3iE0qa2qlXm+D7YSo9DKhgIiOWiFz5+Yw9HZpLwi9t+eOpXFG",
-	"b9EQrioqQE72PybiRAm+E0PvFQGmqFo/zyFbRNDTPwOZjDmsSu1egoyZ4E0U26+3r+3EsldpzCk3GQBv",
-	"RWSyP4Kd5ekGgCiiTAkuK8hUL5aKL4BtaOn39x7fj1luvXSif57k1PoQwUsPdx7aFtQwntSGIZuhQMZr",
-	"C3DbF8nUHpEBF24tXfYcxrgmfYLfkTXK1NnDJI34oFTKuOOQucM1YpjICA8vZMBuM+D2GqP2Tx9eX24T",
-	"eQHr7rG8wYNiboT6CpdVAcYUv7h8GlO4TCw3VxqjHVu76KHAQq2733j7+l3sfXdEt+skncfWXe0mmAZp",
-	"kdfLLWqp2bYFE6PkoAdiCBp76w3sF+1u878DzhmA6MoeshZO/Ie0xSUuBn1hvoJI+PqSESDIxUTSZKR4",
-	"rRBGjJtTcy+HLwC/ud1K0CUtYN6jwZWEmnC2LrcxuzQxnku6AbIxhw4IbW5Nnmt/IocrROicKhmTIMGL",
-	"jucv68okAdKkAGwkpSZU2bRhXYGwTl4sJFAURCyKjQWYzoewjHZIuC+E9Ag3nzay5PgUF0EdAP/CFXxh",
-	"JFirnIu4ClNGQoIJwDbQM56r8WU/7UwRRKOHPYyfShrcHCbu1X5ivMPzCDEamd1LeO2XLvgqJr4MrtQk",
-	"azLPO9ILBlw/thc2yB5zTppnk16dngrMbB6u51H/q4RKPC368gHjrRQsoQhFx6ZrtJTzFYio2PTiZhIP",
-	"e9A7om321YZ0yQYRG5J1CeTxD8gSY6PWvX6nzEl56JOd7s5J9Ur4L1zRLKbqOvLs5+sYS9CEyz1c3sOB",
-	"2rQYUmFhczygT5Yo34U2vlGxc/Ym6l8N2ZiYYDgLEpArtTZGWNsffLCf/LdhYBwjI9alZhuk6D1XDJzm",
-	"hX585QXg/vRIXU0U34uxG/DtizGwb20WIxKU+kzeEGlcvq9l7whPw0japBbFtuvwPgeXLr4jEcEyn3Is",
-	"yM5w1+OQeuxDILHNv7N50HgUOcZ69mjzTnsXRaqtH8XzBHsUiUyiwZSJVN9OfDTZk2kTpkaJMswQ4QhP",
-	"tVNpaoPbe9dHrIQ/Ih+jKkdZjimbzHF1biulWrZZtpGkgysdh3YSS/0ma6gmoagqIFbkkcCUg4sVkngt",
-	"0Ur/lePKakDa5/pvfqsW7NykA89dHe/8+dsXL3cKp3nqEQwKFS5HY9gxIA4+ddTYaTpnE8omDQiblJQK",
-	"z2b287PZpDkMrRc7mXExpYSAVhFcVZOaWX+N/qdZY1hlPjQJ3VxXqtWfn/GaWdtbaCgVGA/BLQig6eBD",
-	"Town7A+FCWVLXBgVUDRbgAp+yGyBZFJSKTXtWuPeBWp/swdTmuSYET6bBd+hptwafKb9wWRs9C9trX2S",
-	"cTYrbClBIxx8yOXzarZgfMXaH9pUoj4fXVYveE+CqqtwY0b4Z1wsmn/McWVoomOgYOUUk4nrNDDcqhV0",
-	"Nm8LXeYnXBSOsorzSYGF4ZLeqmC4iJ7Y7wSf0SJ2Erqs2qSb5YskbAFluChApCbGpMz8VGCpUM5rEWru",
-	"cAm2tIEgVjtt2b9AEGqVwDmjYyIBI4IjgwgTm8WC4DDKHVbz1m0OgsNw0x6zqK7XhYSBqsgtZIi1jIol",
-	"iIl5vP9LCneLcK2faPIb/e7i5hmtLBECzLsoxehy0biVm4RRMOciUrNQgtfTAmTOuaJsnqJ5TQlmGaRI",
-	"gtI/yRQJqAQndQaIC8RVDuIJKvEaTQFBWam17e/ByNqrbrn04WnaHyiPDCGabQzEy7Ym9zSWoA8P4LGO",
-	"YfNuP8yeVpEZFbIf7FBzUGoaoCYF4Fnn3b5Skll9M0Au1bS3GegUbTu1z/s7+lkGK17an7UnyB2ZtjUv",
-	"vTGEZ8r90xhT13hm2tCoRFN3bI0rhrW8aUkQ0DFkwK7ymKXFBcx21McqrPT5k5wn//Hx9OgxPpp9+vzg",
-	"/vXfYgyFijuJGvHS3uJyE0npLed5ZO1nHRb9dHrvDEC8q2SX+ZC4UHttsWliCKu8Z3tYGhd8GED+M/Hd",
-	"EIByTGl6nyLzDTTEunhfVhMeFvDLNnAdkdibu36ewVjMRpeDeZqsbQ0ajrPtsut0sCrtTuFR7oB9Y7q+",
-	"Nf+iL8GIjUmydc89q8h7eX0tmZlLrW+HqNq79/WT7ayV7eQYtck20TXcSIMdagP1SOtIjXPhbuyN+eBr",
-	"z2RFaAh9x0zj4bYpWu/U2V2mbdmh8Zy8nHf2u+EFthLiWBkybkB1byPHN1ABGy4h3Mif7skO7nKDL3V0",
-	"eav9QjGDGYWsmdYLObCU21bdPTTm3LWArrBEJq5FdKMJcY8Gp/EWs201H91NNVbNRdPut7u/TvtUNzoU",
-	"jQbteySGCj+qcSRs0G81vS0oNgrt9rzznHUmKuJG2j1b9epS4KcPlzZhN6WMSF/mTp0gpbYfMPUylvq+",
-	"QMwIMqZl/cRQjIBcKF4hzQssQJr2ZB3brVyvMpaLeArQOSDbmL1lVrmR1pkUPThF8vaC7ZG59N40eEDa",
-	"diu77cx7gWnxkikbWG/1TPARR/JQOqng2cLP20heiwz2ziLNcGb7WTEhVH8WF++6xbyeNo52k5QRuIo0",
-	"4Rc4A+TSW1wQEBpFLARd4mK//LQvqfWGMBt9Ej8+Pbr/6AzppyjHMtfQc7iybb9nj8/u3417IBnQ5VjH",
-	"YbjQ77iw3Uju8/Sul8OpGY2qjKwtjfeWkaY5+abM3DxODWe7FHKlw0bMgvYEU3XAtvrQG94ZlbgNRyPQ",
-	"rcO1K/jMaaShrOh3g29QX/JFpIig2XLLHm0jDqWeffTEZhXttqAt70Xr4wU1+fm4tFMmFWZZz8HbyDyW",
-	"CDv7pE3B/t1LVMoaIofa2wrYqxfoOWcMMoXsssYQugLOrZ4kEwkZZ6SnZmaLFjoIilBC1IBqpmhhsDOJ",
-	"JdT2WiEqrSMSnp7htEXLwGEp8AtTw9qANw0ZQ25ub6xLn86eooJFJVWjWzOyHLO51Z4R/YLjI/IbBN03",
-	"bby4Wfy5pLAaR4e4ixIElr7Do3Ew++NEB73lRy+Hb8NgW1HZtaE+W+ynkahaX+oPevNVNXOfRmOwpFlL",
-	"6FypyrHGup5TwALED543P314r11ekBKZ7mRvO3wxD1WCL6l2XewY6OnZ93f9VK8BZz63Ce/amMQZjxiB",
-	"FUc5LpYgj9E/nC/9D636sjLgp6BWAAxdKsDkjkQryghfGS88rPIfo3/gKvpiMxyIq+pXtvleiqZrbxsZ",
-	"wcb4/vTh9aXd3XeP7n13N0U07GZ3T87OzLRUQCmprbmniQkBfmX6y7/hTP1mLZkmppm3Onv84Bi9FIIL",
-	"ibDQa3pGeH8Lpm19yUifpZ4tdmoIFVQqRNmv7Dd3iP52jD7YUurynnWreFabERjOijWaC76Sx7+ypmng",
-	"PDEEbuiSBPY1uXd8enzqk1nmeEweHJ8eP3CjkUbsTo5XUBRHpqZ98vtqIY/9BPLcBohaS8z+XpHkPPl3",
-	"UD+tFjLZmG++f3o6MNs8bqbZdMVHBppfw1raZKcbP49/psErGI7WDmhZYh27JO/MGBBawFq6vg9rdxph",
-	"YAS1MZJlsx37snxsBUwzAc+lVnU7W5R80qBOlvdOcFWdBJ3kFZcRWtrp5adNk7Ar9T/jZH1rxAwnu6+7",
-	"BkqJGq63+PhwW9VtagLIzYnvrF1y/tHZuY+frj+FTLGksKH3CktEONMBl6QEmj72Jwhwljd3M2BfFjNc",
-	"mXKVe1tHzVCOZ42G1+GLNSvy5HOTzbg+YbbRrlfsf6ZSuWY8ozztHRYf44Rol5w0lx7oLR9Ma4LWxoju",
-	"eNwPx8GnbXOeI2aKGKxAKusg3pAjJ76ZMq5Cb7BYBE2SX8qb29e/SAfnTdVQ7/WgSth2WKbe4lGmD0eV",
-	"QylBn/WpucVE80T/SIXnNaorpLgtT9te7VHM9io+qH+WV5d+6bephq2LGdFC8/CQSvgh59rBcCMxxpLS",
-	"1pO6I9uk6F6qWROqTj439Z7rk8+m8H3dr4/vuFQXTXPBBoMil6+EtaT+u1f2bwm4TqNgfL3+VkAcyFKE",
-	"jTV7mYjTWwb9NFvEhPZplkGlbsvwuPBlU3BfQEGX2tdvahs+p6IF2KRcj9GL2m4QrFOWY1EWIOUTNONi",
-	"YR23Oa7sQ2FvvwlE28UorXhbSAP+mRnRtt0/o63Nxi1UhxKazm0BX1lqmiH5iNC0zw4oNAZIKDJV49oP",
-	"8b3p0T3SAdkA/58LwAq6g/q3IgeHZEiDaYQr+oDPmimAA3HlDV4AwkhSNi/gqJYWpC+t0SzXDoKvFhhe",
-	"yCFutTF8P6PaqfW9o6iro9VqdaQj5qNaFMA0jmR/Um/P839l5esO6sfMNpMrm8o9kK/xSlp3rxM+oznn",
-	"BAk6zxVifBXkXP4NPUUVl1TRJSBskEM5L4hsbq55dHqKSvkEmXmoLMfTQrujmElnzPvcFJuY7ctWvIFD",
-	"5ireRPXszWE1THt5mvDeRU9t3KxyWJtWZcJT553rQ7VhkE+hmVZzu5qvYEj3nKveS94fKCNv3Jq4t7dx",
-	"l+Af+16xt7tzUHt6O2yvvdZwj4XuFsqDGudgtjkqMZaKhxSb9+sKjrDpLzZtI5onKYKjEtMiRe5eMEqM",
-	"nDRxgsvBtKMedyTyHV275CYM8YZV1I9HfIMBnZ+SiTCteXRApgVplcqCM/xZ5WAuEcWNdrsZBVchSdtr",
-	"SG3xBNGZVvyRXDvx1YMjMwo05Cvp5/46ni9gZfqteNbRq4W+9iHfuYQpesfnbWZme0Twwl97i5WxGbaT",
-	"ypgNtAIBvoOKBO1Trb1Ac7wcNBZ75X76sz6xY6ZtPd26sjbBRRHc+NbpjE3Nw09/+aMmbIGNCE1Dy0MK",
-	"jQfSzTTZ4hav3Tgx19bMFuckwEQ275haV+fMsROX20KU9tgj01l42TS9fZPBe6eB9iubFt95GZMP/+iQ",
-	"4mHaVZvT6xi9ZYCUwEw6eSCQUQIyRcCI7FzzWAlYUl4HjZ8+U6Tt0h811O7ibpua3sf0nHxuew8GPZWb",
-	"ClR7B/XXUPwBpT8oUzUP2z7TcVQ/AUaGMnHkFkiffjtZO/Jnqf2fKyEvdWjRKv1LRiibI8wQhDeWufSA",
-	"6ciumW/oGS1ROWChpoAHEkc/Nku+UY22w99/ErcusbuUNWyXl4oWBVrZuy7d7R0GlScB2yTyLthInvlp",
-	"rTi7Pgiq4Bc7BfTXtwLhxVP/t8yA4WPbBnWkHULN+SehPCEq0YwyKnMfWVA1XqCEGVod6sHRz39sxiD+",
-	"+mLVHdP9yoLlbo6KyJV/csjT5cqeFXZMw8/i+HFhf+ekk447EmVaOJiiuEB/f3CKZOqKFqiWkKKpGUYz",
-	"TQ2+XHF3WP5UXQ0kSApMSzOs982GI+Ek4VeWmze99SoGq6C3/KDy88x0lsV72pt0milmde6pqgRlCggy",
-	"U2PSv6oDnCFxUcJdwhWNNS4AEzMVsmfCo3GOe//Dmr94TqOdtelNg8mvkAWT3SmwjhwozhemVcqUZPZL",
-	"ewjAZGJEYUzSw4lQMEjRF7D+qxmhOFzHkwMR63fyj764adddQUdlS24qfSZcgHc5ZzNTFbMjxNu9udfN",
-	"j7Fb6TR/2iNBttrlPqA1YTNT0ult/5//+u8GvXNkG+q3evKbtnY+a+Z6mmYoy+BtQG+aTvgNID++f/8O",
-	"PcOSZq2FwlV1R/pCjoRMmGF7BwNXVXL96fp/AwAA//8=",
+	"7D3bcts4lr+C4k5VJrO0LOfi7jgPW86lN+l0Oik7M35IZ9UQeSSiRQJsAJSsTfl1v2C/cL9kCzcSlEBK",
+	"dKx0emffZBLEAc4N5wp/jhJWlIwClSI6+xyVmOMCJHD91/OKC8bVL0Kjs+j3Cvg6iiOKC4jOosS8jSOR",
+	"ZFBgNazA1z8BncssOnswHseRXJdqpJCc0Hl0cxNHr1MoSiaBJus3sFbfpCASTkpJmIJxjv7+99cvlt+h",
+	"lOMVRTPGkcyIQBx+r0DIp4hINIWEFSCQzACRFLGZ/sUhYTy1P/VgtOJEghihS6AS4TkmFK2IzPQYgQtA",
+	"CaNSvSMSZVggytCs4jIDjmA2g0SOothsPQOcAm/27m3jSO0jjhRMwiGNziSvwEfKjPECy+gsqiqSRrGP",
+	"pIencVQQ6v+5jbKfSEFkFxFy/dIHl8IMV7lUFNCwSFEV0dmJIkdBqP2rhkOohDlwDegtFFPgr1/UsEos",
+	"swZUoV9P9B66d+vt7vRRa3cnoc1dghCE0U6gwrwfAHUPnN6oqUTJqADN5+85m+ZQqJ+WI9RPXJY5SbBi",
+	"zOPSjPjX34Ti0s8e5L9wmEVn0b8cN4J0bN6KYzevhtjm8wuYVQJSxDiaYZJDiv568cNz9OTR4+/ua8TY",
+	"ORSI80R99AzLJNMyylkJXBKzdqxf6p9EQiF2rclMdgEl4zK60Rzy2nznWMT9WeMNc47XkcGaI8DHGvCn",
+	"ehyb/gaJnrQFZHvJsiUWKZZwJEkB0Ral4oik3Toiir9MtuKoAJmxdIOBTsaBkZort1byHittAkWZYwkx",
+	"gtF8hI5LDjPgQBMQT5VK0RIbq19Tlq43FjkOAfOYfihvx5GQWFYaz5siHkcrxlOxvY2rDGsduMIiRkpJ",
+	"qmEIIyPxqKIpcCExTUV79R063ucSTZWWEFucx07Q7Xrd4mLFHh08Zc6iNjMZPfE5gIdqGni+sTw1KATs",
+	"udIN9At5F0sJQkLqLWPKWA6YqrcZW21ToswYhRglGZYxggKTXGkIQiclcKV6NtC/C/v1Cgy48E7ZgsD2",
+	"RjMpywmj+Tq8+m604wImgkj9Fqg6bT5Gl5KTRB1TP+FrbxU+xycVhzCoJc4r2E1KvSI3OvbWX8/uLy6E",
+	"ihewJAlcaDtiGyFAl5CzEraJ9kIZTOpsFZIk6PmzdxdGmX//5NET9Gj04H6MsEQFExKdPkJvyDNfcU3X",
+	"Msg8Eq7l/lrdLPoDXG/q9NMdWrzelYMYQsxLml4Yk2obLQmuBHSoFGVn4TlQeU+gVCMXCbwaoR84KxCm",
+	"a6UPEeQC9EilRBVarNmGcFoQxfGOifRMURxNMaXaFptythLAJ0nOhOZxQeYU0gmrtEUkAafNO8rkhJVA",
+	"IQ0w4AZSzJ7CmOAs78YFS2GoDdSIUusIGu/8rKymOUkmi5AV/TJ98PjxyZMYPXyAFIOJfThOYQ9LK4bt",
+	"+Z6tkVQEXcAasSVwTS9QuCiU+ZzkmBS7QWxiWWErdnLrbcdfSicRcgjIqGEye272Q2+GdoJQe3tuSRom",
+	"9BYO4bokHMRk/2MijBRvnuDyOBaWUBtKimMB6e3BN9+HwL5ieQDpZY6TQTBj98k0wLqva4fOWh9shoTE",
+	"s9lTBEUp19olXGUMFBvyioqW7ti5wWax/ipCm32dApVErp9nkCwCLKAeD9x2oUx4EKFjbpMNmtmbz3au",
+	"slMxaUti0gPeiOFk/wW2hscbAIILpZIzUUIiO1cp2QLohib8/uTJg9DpqIZO1ONJRoyd5n30aKdhZED1",
+	"r5MYV2/T3UpYZQBu23uJ3MP7YtyOJcsOgwdXaZdyafEaofL0URQH7HwiRNg4S6wBE1D+6QAr2ifAblVr",
+	"9xrC9o9Xby63kbyAddv02aBBPtdMfY2LMgd93L24PA8JXMKXmyP1wRgau+jAwEKu23O8e/M+9L01g5px",
+	"gsxD4653I0yBNItXw83SYr1tAyaEyV4rTyM09NVb2C+isE3/FjirAIIjO9CaW/bvkxYbHOr1N9gKAiGC",
+	"lzSFFFm/U+ioH6skwogybZnsZVR74De3W3KyJDnMOyS4FFCljK6L7ZVdaj/aBjYBGb9OOd0mfinOlM2W",
+	"wTVKyZxIEeIgzvKWdyWqUgda4igHrDmlSok0odmqBG4M6ZDbJQnwUKQg5MRbO80Q2i7CzuDjw998XPOS",
+	"pVOYBdUx/zOT8IXediUzxsMiTGjqI4wDNs609g60v/BpZxgm6KHtofxkVK/NrsR+2o2M93geQEbNs3sx",
+	"r5npgq1C7EvhWk6SOrq/I4SjwXWv9sIEMoack/rdpFOmpxxTE+vseNX9aUoEnuZdMZfhWgqWkPusY4xS",
+	"xeVsBTzINp1r08GdPfAdkDbzaY26aAOJNcraCHLr99ASIqOSvW6jzHK5b5ONd8f9Ojn8ZyZJEhJ15d13",
+	"03WIJqhDEh1U3sOA2tQYQmJu4migTpYg3blSvkG2s/omaF/16ZgQY1gN4qErNjqGG93vTdiN/rtQMJaQ",
+	"Ae1S0Q1UdJ4rGk79Qfd6xQXg7hBUVU4k24uwG/DNhyGw70ykKOD4u2hpH2psTLUh7wBLQ3PapOL5tunw",
+	"oXaK7wmUYpFNGebpTpfXrSF2q/eBhDb/3sSaw17kEO3ZIc079V1wUU2OLhyL2SMRp4M5OhUnu3bivMmO",
+	"aCbXeWCUYIpShvBUGZU6/7q9d3XECvg9MBmRGUoyTOhkjsszk41WvE2TjUAoXCs/tBW861ZZfXkfSWQO",
+	"oUSaACotXCyRwGuBVupXhksjAXGX6b85V8XpmQ65ntlc6dnzdy9e7mRO/dYt0EsG2TiYJkcPO7jwXK2n",
+	"yZxOCJ3UIEzgVweQzPSz2aQ+DI0VO5kxPiVpCkpEcFlOKmrsNfKfeowmlZ5o4pu5Nh2upp+xihrdmyso",
+	"JWgLwQ7woCnnQ0y0JewOhQmhS5xrEZAkWYD0HiQmCTUpiBAKd41ybwM1z8zBFEcZpimbzbx5iE5pe9M0",
+	"D3TERj1p6hkmCaOz3KRr1IK9iWzMtKILyla0edCEa9X5aCOn3ncCZFX6G9PMP2N8Uf8xx6XGifKBvJFT",
+	"nE5sNYemViWhtXmTTNSPcJ5bzErGJjnmmkpqq5ziXNtCc5xPMpb7WGMlhF2j95zNSB46JW3EbdKOAAYC",
+	"5oASnOfAY+1/Eqof5VhIlLGK+1LdnwIvjJOI5U499w/gKTECYg3VIV6CZs+BDob220IOsu8B96uAxqT2",
+	"HEd/025lQT1Q5QJ6slJ3EKFXzMKXwCf69f4fSdxOgjY2pI59dJuSm+e3NEjwVt5eUggvF7XJuYkYCXPG",
+	"A4F3yVk1zUFkjElC5zGaVyTFNIEYCZDqkYgRh5KztEoAMY6YzIA/RQVeoynY6Lyur8LI6LJ2uvrROO52",
+	"oge6F/U2enxpkxM9DwXv/cN5qNFYf9sNs6NUZ0a46AbbV5wV6wK0SQ541vq2K5WnR98OkA1D7a0GWknz",
+	"Vu75wY56ot6Mo7J1zelyT8RNzlFtDOGZtH9qZWoL/3TWiAg0tUfasGRkQ5sGBR4efQLsSk8aXFzAbEd+",
+	"ssRSnU3RWfQfH8dHT/DR7NPnhw9u/hIiKJTMctSAj/Zml9twSmc61S3WTGtX0Y2nD1YBhKt6dqkPgXO5",
+	"1xbrIhI/y366h6axjokG5KYJ7yYFKIaUBuyT5L+FhBjz78ty8v0Mftk4tQOCfnNbT9XrpxnPszeGkzSl",
+	"Wf0+uBl2E/dWBdhTeJA5YL6Yru/MvugKPmKtkkxOdM8M815WX4NmasPu2+6rsvxdbmU7omUqaQZtsgmC",
+	"9RcyYbu0nlylMaSGmXC3tsacY7ZnIMNXhK5iqbZwm/CtM+rMLuMmJVFbTo7PW/vdsAIbDrGk9AnXI7p3",
+	"Ef/ryY71pxduZU93RA53mcGXyvO803qtkMIMQlZE64TsacptrW5f+kUwKyyQ9nkR2SgC3aPAbLjGbEr9",
+	"B1ezDRVzXpdb7q5vVDbVrQ5FLUH7Hom+wA8qKvEbJBpJb5KNtUDbPe88Z62KCpiRZs9GvNoY+PHq0gTz",
+	"poSmwqXAY8tIsanHjB2Pxa4uE9MUadWyfqoxloJYSFYiRQvMQejycOXbrWytOBaLcHjQGiDbK3tHjXAj",
+	"JTMxejhG4u6c7YFx9s4QuYfaZiu79cwHjkn+kkrjWG/VU7ABR3JfOClnycKVxwlW8QT2jiLNcGLqiXGa",
+	"EjUtzt+3E30dJR7NJglN4TrQBJHjBJANbzGempo9zDlZ6rjbgHRbpwuzUUPx6vzoweNTpN6iDItMQc/g",
+	"2pRdnz45fXA/bIEkQJZDDYf+IgBLhe1CfhfDt3UeVsxIUGREZXC8N4/UxeG3J6aeYlKbRYF8xxQSXIBj",
+	"Nz3eaBav2y5hRUHUczZCU84WQM+MhsiJadDjgIhAlMlacTSfxFrrEIFymElkqradeUZNvpst1DNdlBrF",
+	"kVJAGej4rQG2O3hmeLZNe5swrQXIK8rQuRZsci6djqsW9rswoTytcbgiDRcTDpTR5d0G/i2yai51FhAh",
+	"k2Tao1jGLqljHx1eZ0nahXfLk2BVQE50ViIsx4QKiWnSYVLU0owFwlbzKsHYv2aLCFFB4Lh+VwJ9/QI9",
+	"Z5RCIpEZVqt4m7a60zNyIiBhNO3IFJpUjc6KbGOCV4AqKkmuV6dDZqipMFOSrE0s3y7w+3gaAvZzgRsY",
+	"a9J6tKnR6FNze2Nt/LT2FGQsIogcXJCSZJjOjfQMqJIcHmu4RTjhtuUmt/OslwRWw/AQNr48l9nVtdSm",
+	"c7cHbKE39Oik8F0obMMquzbUrYuvsnWnS9hQrd1hOR7mkNpptqG7Ljsi15dqO055lnU/s5ZXLEjSkDmT",
+	"srSMYUz6KWAO/AfHGT9efVCuBAh1ni+AOs3lkqSo5GxJlElo2pvHp9/fd93qGpyebhPejVbIMxZQQSuG",
+	"MpwvQYzQ36yP8jeleESpwU9BrgAoupSA03sCrQhN2UrbGX5lxQj9DZfBD+umV1yWv9DN72I0XTvNTFOs",
+	"Vf+PV28uze6+e3zy3f0YEb+DwL45PdVdgB6mhDpLHE60a/ULVTP/ihP5q9GjCpm6j/D0ycMResk54wJh",
+	"rsZ0tKb/6nWRu1ScOskdWUw3HMqJkIjQX+iv9gj/dYSuTIp6eWLMVZZUurWL0XyN5pytxOgXWhdqnEUa",
+	"wX7bTa3do5PReDR2QUJ9OEcPR+PRQ9vyq9nueLSCPD/SdQTHv60WYuQ66+fG8VaSoff3Oo3Oon8H+eNq",
+	"IaKNvv0H43FPz/6wXn3diRBo1H8Da2GCyPZahfA09bq8pn9l2BcFVj5h9F63t6EFrK0RbbVezQw0RY3v",
+	"achs2hkNHRsGU0TAc6GbmfSk0ScF6nh5cozL8tir3i+ZCODSdOWf14XZtrziGUvXd4ZM/8aCm7aGkryC",
+	"my06PtoWdRPygfT2yLfaLjr7aPXcx083n3yiGFQYz2SFBUoZVY6sICnUvQNPEeAkq+8cwc7z0VSZMpk5",
+	"XUd0I5QjjYLXootRK+L4cx0lujmmprixk+1/IkLaAkgtPM3dLB/DiGiGHNeXeagtH0xqvHLSgOy4tR+O",
+	"gudNQaRFZoworEBIY57ekiLHroA1LEJvMV94halfSpu7l79A1extxVDt9aBC2FS1xk7jEaoOR5lBIUCd",
+	"9bG+nUfRRD0k3NEaVSWSzKT9TbxgELGdiPfKn6HVpRv6bYphY+AGpFC/PKQQXmVMd+maNiStSUljSd0T",
+	"TbB5L9GsUiKPP9d5tJvjz7qg4KZbHt8zIS/qoo0NAgUuFfJzdN13Cu1fanETB8G4Oog7AXEgTeEXLO2l",
+	"IsZ3DPo8WYSY9jxJoJR3pXis+7LJuC8gJ0tl69c5IxfRUQysQ9kj9KIyGwRjlGWYFzkI8RTNGF8Yw22O",
+	"S/OSm1udPNa2PkrD3gZSj32mrx4wVVWDtc3G7WqHYprWLRhfmWvqyx8CTNO8OyDTaCA+y5S1ad9H97ou",
+	"+kg5ZD30f84BS2hfQHEnfHBIgtQrDVBFHfBJ3XlxIKq8xQtAGAlC5zkcVcKAdClLkmTKQHBZGE0L0Uet",
+	"xofvJlRzU8DeXtT10Wq1OlIe81HFc6Bqjen+qN6+Q+ErC1/7coSQ2qZiZQLJB7I1Xgtj7rXcZzRnLEWc",
+	"zDOJKFt5MZd/Q+eoZIJIsgSE9eJQxvJU1DcyPR6PUSGeIt2DlmR4mitzFFNhlXmXmWLCwl3RirdwyFjF",
+	"26CcvT2shCkrTyHemeix8ZtlBmtdAp6y2Frn6lCtCeRCaLqE34xmK+iTPWuqd6L3B0LTt3ZM2NrbuCPz",
+	"932vjjzZI9i6U/ea6zr3GGhvVz2ocvb6yYMcY7B4SLb5sC7hCOu6bV2Oo2gSIzgqMMljZO+7I6nmk9pP",
+	"sDGYpoXmnkCuUm4X3/guXr+IuraTb9Chc91HAaLVrw5INC+sUhpwmj6rDPTluLiWbtv7YfMzcXO9rklD",
+	"IDJTgj+QasfgXW8VtpE5FvDFBIy/FXvaSwt9bWvaYjpkTJuqi4Oa0gpEk3KZMa5P8hG68ntQFXetRVxf",
+	"4mKOHchzgVbqTNIRhxFSkxE6t/c8m7NeeIlql78cwoiZu/AsHHbIcQKvTD/h//PgrSFrDHb4DZoAh2RB",
+	"U7yGkW4O1eAQa2JXI3QuUM4UV+kKSHMJbqx0WqZ4zaTVCmUXmSIlxbraTMogt4xrfmKBpjBj/FYseMwh",
+	"ByygL6mjB/yzMmMwfaQxcljusUBML1oHB11ZtaUNHcc4RreJoczg0upHuve4L4ig3ru7Af8vcETwnsOv",
+	"7f22boQMXup+lynLTp6z/+cAS21Mm9JtbU+jFXBwJdupV6/dGNJojpe9OmivpEh3OiTkfzW9Llv/oyDC",
+	"ee5VfbZacWL98tOf3gfze24CTFPj8pBM44C0UzCNctImO1NmvqlaEQATUX+ji0Bazpi5/mGbieIOfaRb",
+	"GS7rKvtvMqrd6tj5yqrFtXqE+MO9OiR76P6Y2q0boXcUkOSYCssPKSQkBREjoKlo3etdclgSVnmdJi6F",
+	"ovTS7xVU9j+1mJztPqrn+HNTEtjrwt+WoZp/OvI1BL9H6A9KVEXDprFlGNaPgaZ9Kar0DlAffzvprPSP",
+	"Evs/lkNe0tQX+pc01Q40ReBfn1r70kSiiro628EclQHmcgq4J6Pyqh7yjUq0uW3mD6LWJV43/TeuP09I",
+	"kudoZS7etleJ6aU89cgmkDPBBtLMtYeHyXXFiYSfTdvxn18L+Ldg/nOpAU3Hpj74SBmEivJPfX5CRKAZ",
+	"oURkzrMgcjhDcX1LRl8cQ71/Vfdd/vnZqn0vyFdmLHuNZYCv3JtDni7X5qwwfaGu+dfdT+IuwLbccU+g",
+	"RDEHlQTn6K8Px0jENpuPKgExmurud13t5/L49/v5T1ZlT4Akx6TQtwN8s+6If3XBV+abt52FHBRWXsvX",
+	"QfnnmS65Drea1XkmXeXRujSz5IRKSJHuNhXuU+Xg9LGL5PZG0KCvcQE41c2aewY8auO48z8U/sljGk0L",
+	"bGcYTHyFKJhot523+EAytrDRebpv2IMDTieaFYYEPSwLef2NXQ7rP+rOxsOVAlsQoUJg9+qLu1nsfbhE",
+	"NOgmwqWIOTiTczbT5SLmzpLtppWb+mHoilxFn+ZIEI102QmUJGxGSlpNX//zX/9dL+8MmU6zrWY1vPlv",
+	"hvwqYUPgbUBv6xaxDSCvPnx4j55hQZJGQ+GyvCdchYOAhOvbfSwMXJbRzaeb/w0AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

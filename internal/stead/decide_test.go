@@ -92,7 +92,7 @@ func TestRolesAndActions(t *testing.T) {
 		RoleSupport:    "find_members impersonate",
 		RoleLead:       "find_members impersonate see_sessions end_any read_trail enrol_devices",
 		RoleAuditor:    "see_sessions read_trail",
-		RoleSuperadmin: "find_members impersonate see_sessions end_any read_trail enrol_devices",
+		RoleSuperadmin: "find_members impersonate see_sessions end_any read_trail enrol_devices erase hold",
 		"owner":        "",
 	}
 	for role, list := range want {

@@ -22,6 +22,8 @@ const (
 	ActionEndAny       Action = "end_any"       // end somebody else's session
 	ActionReadTrail    Action = "read_trail"    // everybody's, not only one's own
 	ActionEnrolDevices Action = "enrol_devices" // hand out enrolment codes
+	ActionErase        Action = "erase"         // erase a member, inside one's scope
+	ActionHold         Action = "hold"          // place and release legal holds, inside one's scope
 )
 
 // roleActions is the one table role × action.
@@ -29,7 +31,7 @@ var roleActions = map[Role][]Action{
 	RoleSupport:    {ActionFindMembers, ActionImpersonate},
 	RoleLead:       {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices},
 	RoleAuditor:    {ActionSeeSessions, ActionReadTrail},
-	RoleSuperadmin: {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices},
+	RoleSuperadmin: {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices, ActionErase, ActionHold},
 }
 
 // Roles lists every role, weakest first.
@@ -88,5 +90,5 @@ type Member struct {
 
 // Actions lists every action of the table.
 func Actions() []Action {
-	return []Action{ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices}
+	return []Action{ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices, ActionErase, ActionHold}
 }

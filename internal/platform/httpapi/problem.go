@@ -50,6 +50,9 @@ var statuses = map[stead.Code]int{
 	stead.CodeChainGap:      http.StatusPreconditionFailed,
 	stead.CodeRecordInvalid: http.StatusUnprocessableEntity,
 
+	stead.CodeLegalHold:   http.StatusConflict,
+	stead.CodeSessionOpen: http.StatusConflict,
+
 	stead.CodeBadRequest:       http.StatusBadRequest,
 	stead.CodeRouteNotFound:    http.StatusNotFound,
 	stead.CodeMethodNotAllowed: http.StatusMethodNotAllowed,

@@ -116,7 +116,7 @@ func (l *Ledger) takeOne(tx store.Tx, by stead.StaffID, head audit.Head, r Devic
 	if err != nil {
 		return head, err
 	}
-	err = l.append(tx, rec, r.Envelope, r.Texts, by, doubt)
+	err = l.append(tx, rec, intake{envelope: r.Envelope, texts: r.Texts, by: by, doubt: doubt})
 	if errors.Is(err, store.ErrConflict) {
 		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d repeats an event", next.Seq).Because(err)
 	}

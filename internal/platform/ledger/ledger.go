@@ -21,7 +21,9 @@ import (
 	"stead/internal/platform/store"
 )
 
-// Keys seals texts per person and says which key vouches for the platform's records.
+// Keys seals texts per person and says which key vouches for the platform's records. SealFor answers store.ErrErased
+// for somebody who was erased, OpenFor store.ErrNotFound when the key was destroyed and stead.CodeRecordInvalid when what
+// lies there was not sealed by SealFor.
 type Keys interface {
 	SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error)
 	OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error)
@@ -86,6 +88,9 @@ type Entry struct {
 	Ref     uuid.UUID         // the record this one answers; zero for none
 	Texts   map[string]string // personal: committed to in the record, sealed beside it
 	Facts   audit.Body        // not personal
+	// OfActor seals the texts under the key of who acted, the platform's own when nobody did, though the record has a
+	// subject: they must outlive the subject's key.
+	OfActor bool
 }
 
 // Write records the entry in the given transaction: it is committed with what it records, or neither is.
@@ -116,7 +121,7 @@ func (l *Ledger) Write(tx store.Tx, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("ledger: %s: %w", e.Kind, err)
 	}
-	return l.append(tx, rec, envelope, texts, "", "")
+	return l.append(tx, rec, intake{envelope: envelope, texts: texts, ofActor: e.OfActor})
 }
 
 // fitting is a text as records can hold it: valid UTF-8 of bounded length. What people type into a refused request
@@ -129,25 +134,35 @@ func fitting(s string) string {
 	return s
 }
 
-func (l *Ledger) append(tx store.Tx, rec audit.Record, envelope []byte, texts []audit.Text, by stead.StaffID, doubt string) error {
+// intake is what comes with a record.
+type intake struct {
+	envelope []byte
+	texts    []audit.Text
+	ofActor  bool          // see Entry
+	by       stead.StaffID // who delivered it
+	doubt    string
+}
+
+func (l *Ledger) append(tx store.Tx, rec audit.Record, in intake) error {
 	device, err := stead.ParsePseudonym(string(rec.Device)) // the same 16 bytes in hex
 	if err != nil {
 		return err
 	}
-	e := store.IntakeEntry{EventID: rec.EventID, Device: device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: audit.Leaf(envelope),
-		Envelope: envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now(), DeliveredBy: by, Doubt: doubt}
+	e := store.IntakeEntry{EventID: rec.EventID, Device: device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: audit.Leaf(in.envelope),
+		Envelope: in.envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now(), DeliveredBy: in.by, Doubt: in.doubt}
 	if rec.Session != nil {
 		e.Session = *rec.Session
 	}
 	if rec.Subject != nil {
 		e.Subject = *rec.Subject
 	}
-	if len(texts) > 0 {
+	if len(in.texts) > 0 {
 		e.TextsOf = e.Subject
-		if e.TextsOf.IsZero() {
+		if in.ofActor || e.TextsOf.IsZero() {
 			e.TextsOf = e.Actor
 		}
-		if e.SealedTexts, err = l.seal(tx, e.TextsOf, texts); err != nil {
+		// A device may bring a record about somebody who was erased meanwhile: it is kept, and its texts are not.
+		if e.SealedTexts, err = l.seal(tx, e.TextsOf, in.texts); err != nil && !errors.Is(err, store.ErrErased) {
 			return err
 		}
 	}

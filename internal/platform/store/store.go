@@ -26,6 +26,9 @@ type Store interface {
 	// Update runs f in a read-write transaction. It commits durably (fsync) when f returns nil, else rolls back
 	// and returns f's error. Updates are serialised where they touch the same rows.
 	Update(ctx context.Context, f func(Tx) error) error
+	// Scrub returns when what was deleted or overwritten before the call is in none of the store's files any more. It
+	// fails when a transaction that began before holds on to it for too long; calling again is harmless.
+	Scrub(ctx context.Context) error
 	// Close waits for running transactions.
 	Close() error
 }
@@ -43,6 +46,9 @@ type Tx interface {
 	LogTx
 	NoticeTx
 	KeyTx
+	ErasureTx
+	HoldTx
+	RetentionTx
 }
 
 // StaffTx reads and writes the people who work here.
@@ -301,10 +307,12 @@ type KeyTx interface {
 	PutSigningKey(k SigningKey) error
 	// RetireSigningKey sets the time once; ErrNotFound when there is no such key.
 	RetireSigningKey(id string, at time.Time) error
-	// PersonKey is the sealed key under which a person's texts lie; ErrNotFound when none was made or it was destroyed.
-	PersonKey(p stead.Pseudonym) ([]byte, error)
-	// PutPersonKey inserts; ErrConflict when the person has a key, for replacing it would destroy the texts under it.
-	PutPersonKey(p stead.Pseudonym, sealed []byte) error
+	// PersonKey is the sealed key under which a person's texts of that month lie; ErrNotFound when none was made or it
+	// was destroyed.
+	PersonKey(p stead.Pseudonym, m Month) ([]byte, error)
+	// PutPersonKey inserts; ErrConflict when there is one, for replacing it would destroy the texts under it, and
+	// ErrErased when the person was erased. The zero pseudonym is the platform itself.
+	PutPersonKey(p stead.Pseudonym, m Month, sealed []byte) error
 	Value(name string) (string, error)
 	SetValue(name, value string) error
 }
