@@ -18,6 +18,7 @@ import (
 
 	"stead/internal/platform/authority"
 	"stead/internal/platform/casework"
+	"stead/internal/platform/erasure"
 	"stead/internal/platform/httpapi"
 	"stead/internal/platform/keys"
 	"stead/internal/platform/ledger"
@@ -66,6 +67,7 @@ func newServer(t *testing.T) *server {
 		App: authority.App{Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"}})
 	office := &staff.Office{Store: st, Ledger: led}
 	h, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Desk: &casework.Desk{Store: st, Ledger: led},
+		Erasure: &erasure.Office{Store: st, Ledger: led, List: filepath.Join(dir, "erased"), Log: log},
 		Tokens: bearers{}, Apps: map[string][32]byte{"portal": httpapi.HashSecret("s3cret")}, ClientID: "stead", Issuer: "https://idp.test", Version: "test", Log: log})
 	must(err)
 	return &server{T: t, handler: h, store: st, office: office}

@@ -11,9 +11,9 @@ import (
 )
 
 // ErasePerson implements store.ErasureTx.
-func (t *tx) ErasePerson(p store.Person) error {
+func (t *tx) ErasePerson(p store.Person, at time.Time) error {
 	_, err := t.exec("INSERT INTO erasures (pseudonym, member, staff, at) VALUES (?, ?, ?, ?)",
-		p.Pseudonym[:], textOrNull(string(p.Member)), textOrNull(string(p.Staff)), millis(t.now))
+		p.Pseudonym[:], textOrNull(string(p.Member)), textOrNull(string(p.Staff)), millis(at))
 	if err != nil {
 		return err
 	}

@@ -10,13 +10,13 @@ import (
 // PlaceHold implements store.HoldTx.
 func (t *tx) PlaceHold(h store.Hold) error {
 	_, err := t.exec("INSERT INTO holds (pseudonym, member, staff, reason_of, month, placed_at, placed_by) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		h.Pseudonym[:], textOrNull(string(h.Member)), textOrNull(string(h.Staff)), h.ReasonOf[:], store.MonthOf(t.now), millis(t.now), h.PlacedBy)
+		h.Pseudonym[:], textOrNull(string(h.Member)), textOrNull(string(h.Staff)), h.ReasonOf[:], store.MonthOf(h.PlacedAt), millis(h.PlacedAt), h.PlacedBy)
 	return err
 }
 
 // ReleaseHold implements store.HoldTx.
-func (t *tx) ReleaseHold(p stead.Pseudonym, by stead.StaffID) error {
-	n, err := t.exec("UPDATE holds SET released_at = ?, released_by = ? WHERE pseudonym = ? AND released_at IS NULL", millis(t.now), by, p[:])
+func (t *tx) ReleaseHold(p stead.Pseudonym, at time.Time, by stead.StaffID) error {
+	n, err := t.exec("UPDATE holds SET released_at = ?, released_by = ? WHERE pseudonym = ? AND released_at IS NULL", millis(at), by, p[:])
 	if err == nil && n == 0 {
 		err = store.ErrNotFound
 	}

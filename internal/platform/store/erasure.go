@@ -41,7 +41,7 @@ type Person struct {
 // Hold is a legal hold: as long as it is open, nothing of the person is erased.
 type Hold struct {
 	Person
-	ReasonOf   stead.Pseudonym // under whose key the reason lies; zero for the platform's own
+	ReasonOf   stead.Pseudonym // under whose key of the month of PlacedAt the reason lies; zero for the platform's own
 	PlacedAt   time.Time
 	PlacedBy   stead.StaffID // "" for whoever runs the platform
 	ReleasedAt time.Time     // zero while it is open
@@ -65,7 +65,7 @@ type ErasureTx interface {
 	// their row, what search knows of them, their ended sessions, notices and notes. What happened stays: when, by
 	// whom, for how long, why it ended. The person's row is disabled. ErrConflict when the person was erased before;
 	// a hold, an open session or a member of staff who is not disabled make it fail.
-	ErasePerson(p Person) error
+	ErasePerson(p Person, at time.Time) error
 	// ErasedAt is when the person was erased; ErrNotFound when they were not.
 	ErasedAt(p stead.Pseudonym) (time.Time, error)
 	// Erasures lists the pseudonyms of everybody who was erased.
@@ -76,10 +76,10 @@ type ErasureTx interface {
 
 // HoldTx keeps legal holds. The database refuses to change or delete one, but for its release.
 type HoldTx interface {
-	// PlaceHold begins a hold at Now; ErrConflict when the person is held. PlacedAt and the release are not taken from h.
+	// PlaceHold begins a hold; ErrConflict when the person is held. Its release is not taken from h.
 	PlaceHold(h Hold) error
-	// ReleaseHold ends the person's open hold at Now; ErrNotFound when there is none.
-	ReleaseHold(p stead.Pseudonym, by stead.StaffID) error
+	// ReleaseHold ends the person's open hold; ErrNotFound when there is none.
+	ReleaseHold(p stead.Pseudonym, at time.Time, by stead.StaffID) error
 	// Holds lists the open ones, the oldest first.
 	Holds() ([]Hold, error)
 	// Kept reports whether a hold keeps the person's texts: one on them, or on somebody they share a session with.
