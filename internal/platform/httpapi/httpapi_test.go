@@ -68,7 +68,7 @@ func newServer(t *testing.T) *server {
 	office := &staff.Office{Store: st, Ledger: led}
 	h, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Desk: &casework.Desk{Store: st, Ledger: led},
 		Erasure: &erasure.Office{Store: st, Ledger: led, List: filepath.Join(dir, "erased"), Log: log},
-		Tokens: bearers{}, Apps: map[string][32]byte{"portal": httpapi.HashSecret("s3cret")}, ClientID: "stead", Issuer: "https://idp.test", Version: "test", Log: log})
+		Tokens:  bearers{}, Apps: map[string][32]byte{"portal": httpapi.HashSecret("s3cret")}, ClientID: "stead", Issuer: "https://idp.test", Version: "test", Log: log})
 	must(err)
 	return &server{T: t, handler: h, store: st, office: office}
 }

@@ -51,11 +51,14 @@ func (r *Ring) SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, er
 	return key.Seal(bytes.Clone(prefix), nil, plain, textAAD(p, prefix)), nil
 }
 
-// OpenFor opens what SealFor sealed; store.ErrNotFound when the key was destroyed, stead.CodeRecordInvalid when what is
-// there, or its key, is not what was sealed.
+// OpenFor opens what SealFor sealed; store.ErrNotFound when the key was destroyed by an erasure or a retention,
+// stead.CodeRecordInvalid when what is there, or its key, is not what was sealed, or the key is missing for neither reason.
 func (r *Ring) OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error) {
 	m, monthly := monthIn(sealed)
 	key, err := r.personKey(tx, p, m)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, destroyed(tx, p, m)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +71,23 @@ func (r *Ring) OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, e
 		return nil, stead.E(stead.CodeRecordInvalid, fmt.Errorf("keys: texts: %w", err))
 	}
 	return plain, nil
+}
+
+// destroyed says why a key is not there.
+func destroyed(tx store.Tx, p stead.Pseudonym, m store.Month) error {
+	if _, err := tx.ErasedAt(p); err == nil {
+		return store.ErrNotFound
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	before, err := tx.Retained()
+	if err != nil {
+		return err
+	}
+	if before.IsZero() || m != store.NoMonth && m.Until().After(before) {
+		return stead.E(stead.CodeRecordInvalid, errors.New("keys: a person's key is missing that nothing destroyed"))
+	}
+	return store.ErrNotFound
 }
 
 func (r *Ring) personKey(tx store.Tx, p stead.Pseudonym, m store.Month) (cipher.AEAD, error) {

@@ -72,6 +72,12 @@ func (t *tx) Retain(before time.Time) error {
 	return err
 }
 
+// Retained implements store.RetentionTx.
+func (t *tx) Retained() (before time.Time, err error) {
+	err = t.one("SELECT max(before) FROM retentions", nil, stamp{&before})
+	return before, err
+}
+
 // Expire implements store.RetentionTx.
 func (t *tx) Expire(before time.Time, limit int) (e store.Expired, err error) {
 	for _, c := range []struct {

@@ -93,6 +93,8 @@ type RetentionTx interface {
 	Overdue(before time.Time) (Expired, error)
 	// Retain allows the database to erase what is older than before, for good. before must not lie in the future.
 	Retain(before time.Time) error
+	// Retained is the latest time that Retain allowed; zero when it never did.
+	Retained() (time.Time, error)
 	// Expire erases up to limit of each of what Overdue counts. Retain must have allowed it.
 	Expire(before time.Time, limit int) (Expired, error)
 }

@@ -214,11 +214,13 @@ var retentionTests = []test{
 			}
 		})
 		h.update(func(tx store.Tx) {
+			same(h, "retained", must(tx.Retained())(h), time.Time{})
 			if tx.Retain(tx.Now().Add(time.Hour)) == nil {
 				h.Error("a retention reaches into the future")
 			}
 			h.ok(tx.Retain(july))
 			h.ok(tx.Retain(may)) // an earlier one changes nothing
+			same(h, "retained", must(tx.Retained())(h), july)
 			equal(h, must(tx.Expire(july, 1))(h), store.Expired{Keys: 1, Sessions: 1, Notices: 1, Notes: 1})
 			equal(h, must(tx.Expire(july, 1))(h), store.Expired{Keys: 1})
 			equal(h, must(tx.Expire(july, 1))(h), store.Expired{})
