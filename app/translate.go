@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -86,12 +87,13 @@ func (c *core) sessionView(s api.Session, offset time.Duration) SessionView {
 }
 
 func recordView(e api.TrailEntry) RecordView {
-	v := RecordView{Index: e.Index, At: millis(e.At), Source: e.Source, Kind: e.Kind, SessionID: deref(e.SessionID), Leaf: e.Leaf, Facts: []FactView{}}
+	v := RecordView{Index: e.Index, At: millis(e.At), Source: e.Source, Kind: e.Kind, SessionID: deref(e.SessionID),
+		Texts: string(deref(e.TextsState)), Leaf: e.Leaf, Facts: []FactView{}}
 	if e.Actor != nil {
-		v.Actor = e.Actor.Name
+		v.Actor = cmp.Or(e.Actor.Name, e.Actor.ID) // somebody who was erased has no name
 	}
 	if e.Subject != nil {
-		v.Subject = e.Subject.Name
+		v.Subject = cmp.Or(e.Subject.Name, e.Subject.ID)
 	}
 	for _, m := range []map[string]string{e.Facts, e.Texts} {
 		for name, value := range m {
