@@ -38,8 +38,6 @@ func (t *tx) eraseMember(id stead.MemberID) error {
 	return t.each([]statement{
 		{"DELETE FROM member_terms WHERE member = ? AND term IN (SELECT value FROM json_each(?))", []any{k.seq, list[string]{&terms}.text()}},
 		{"DELETE FROM member_text WHERE rowid = ?", []any{k.seq}},
-		// Deleting only marks the row in the index of texts. This writes the index anew, without what is marked.
-		{"INSERT INTO member_text (member_text) VALUES ('optimize')", nil},
 		{`UPDATE members SET name = '', email = '', phone = '', name_key = '', email_key = '', phone_digits = '', staff = NULL, disabled = 1
 			WHERE id = ?`, []any{id}},
 		{`UPDATE sessions SET member_name = '', member_email = '', reason_text = '', note = '', request_hash = zeroblob(32)
@@ -95,12 +93,49 @@ func (t *tx) DestroyKeys(p stead.Pseudonym) (int, error) {
 	return int(n), err
 }
 
-// scrubPatience is how long Scrub waits for readers that began before; writers wait as long.
-const scrubPatience = 500 * time.Millisecond
+const (
+	// scrubPatience is how long Scrub waits for readers that began before; writers wait as long.
+	scrubPatience = 500 * time.Millisecond
+	// scrubPages is how much of the index of texts is written anew in one go; other writers come in between.
+	scrubPages = 50
+)
 
-// Scrub implements store.Store: what the write-ahead log holds goes into the file, where it replaces what was there,
-// and the log is cut to nothing.
-func (s *Store) Scrub(ctx context.Context) (err error) {
+// Scrub implements store.Store. The index of texts is written anew, for deleting only marks a row in it. Then what the
+// write-ahead log holds goes into the file, where it replaces what was there, and the log is cut to nothing.
+func (s *Store) Scrub(ctx context.Context) error {
+	pages := -scrubPages // begins to merge all of it; positive goes on with that
+	for {
+		done, err := s.mergeTexts(ctx, pages)
+		if err != nil {
+			return fmt.Errorf("sqlite: scrub: %w", err)
+		}
+		if done {
+			return s.emptyLog(ctx)
+		}
+		pages = scrubPages
+	}
+}
+
+// mergeTexts writes up to that many pages of the index of texts anew, without what is marked in them, and reports
+// whether there was nothing left to do.
+func (s *Store) mergeTexts(ctx context.Context, pages int) (done bool, err error) {
+	err = s.Update(ctx, func(port store.Tx) error {
+		t := port.(*tx)
+		before, err := t.count("SELECT total_changes()")
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec("INSERT INTO member_text (member_text, rank) VALUES ('merge', ?)", pages); err != nil {
+			return err
+		}
+		after, err := t.count("SELECT total_changes()")
+		done = after-before < 2 // as sqlite.org/fts5.html tells it
+		return err
+	})
+	return done, err
+}
+
+func (s *Store) emptyLog(ctx context.Context) (err error) {
 	c, err := s.writer.take(ctx)
 	if err != nil {
 		return err

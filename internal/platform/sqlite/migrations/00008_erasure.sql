@@ -52,10 +52,10 @@ CREATE INDEX person_keys_until ON person_keys (until);
 -- Who is held, and everybody who shares a session with somebody held: their texts are about each other.
 CREATE VIEW kept (pseudonym) AS
   SELECT pseudonym FROM holds WHERE released_at IS NULL
-  UNION SELECT m.pseudonym FROM holds h JOIN sessions s ON s.agent = h.staff JOIN members m ON m.id = s.member
+  UNION ALL SELECT m.pseudonym FROM holds h CROSS JOIN sessions s ON s.agent = h.staff CROSS JOIN members m ON m.id = s.member
     WHERE h.released_at IS NULL AND m.pseudonym IS NOT NULL
-  UNION SELECT p.pseudonym FROM holds h JOIN sessions s ON s.member = h.member JOIN staff p ON p.id = s.agent
-    WHERE h.released_at IS NULL AND p.pseudonym IS NOT NULL;
+  UNION ALL SELECT p.pseudonym FROM holds h CROSS JOIN sessions s ON s.member = h.member CROSS JOIN staff p ON p.id = s.agent
+    WHERE h.released_at IS NULL AND p.pseudonym IS NOT NULL; -- CROSS: from the few holds on, never through all members
 
 -- Ended sessions of which something may be erased now: what tells about the member, what tells about the agent.
 CREATE VIEW erasable (id, of_member, of_agent) AS
