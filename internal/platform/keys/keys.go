@@ -181,6 +181,16 @@ func (r *Ring) Public() token.Public {
 
 // SealFor seals a person's texts under the person's key, which is made at the first use.
 func (r *Ring) SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error) {
+	seal, err := r.SealerFor(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	return seal(plain), nil
+}
+
+// SealerFor is SealFor for many texts of one person. It is good within the transaction only: afterwards the key may be
+// destroyed.
+func (r *Ring) SealerFor(tx store.Tx, p stead.Pseudonym) (seal func(plain []byte) []byte, err error) {
 	key, err := r.personKey(tx, p)
 	if errors.Is(err, store.ErrNotFound) {
 		fresh := make([]byte, 32)
@@ -193,7 +203,7 @@ func (r *Ring) SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	return key.Seal(nil, nil, plain, p[:]), nil
+	return func(plain []byte) []byte { return key.Seal(nil, nil, plain, p[:]) }, nil
 }
 
 // OpenFor opens what SealFor sealed; store.ErrNotFound when the person's key was destroyed.
