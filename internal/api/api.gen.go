@@ -286,6 +286,27 @@ func (e PulseState) Valid() bool {
 	}
 }
 
+// Defines values for RevokeRequestWhy.
+const (
+	Lost     RevokeRequestWhy = "lost"
+	Returned RevokeRequestWhy = "returned"
+	Stolen   RevokeRequestWhy = "stolen"
+)
+
+// Valid indicates whether the value is a known member of the RevokeRequestWhy enum.
+func (e RevokeRequestWhy) Valid() bool {
+	switch e {
+	case Lost:
+		return true
+	case Returned:
+		return true
+	case Stolen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionState.
 const (
 	SessionStateEnded   SessionState = "ended"
@@ -356,6 +377,14 @@ type Actor struct {
 	Sub  string  `json:"sub"`
 }
 
+// ChainHead Where the chain of the session's device ends now, signed by it
+type ChainHead struct {
+	Epoch     string `json:"epoch"`
+	Leaf      []byte `json:"leaf"`
+	Seq       int64  `json:"seq"`
+	Signature []byte `json:"signature"`
+}
+
 // Consent defines model for Consent.
 type Consent struct {
 	At       *time.Time `json:"at,omitempty"`
@@ -377,11 +406,46 @@ type Cookie struct {
 // CookieSameSite defines model for Cookie.SameSite.
 type CookieSameSite string
 
+// DevicePage defines model for DevicePage.
+type DevicePage struct {
+	Items      []DeviceRow `json:"items"`
+	NextCursor *string     `json:"next_cursor,omitempty"`
+	ServerTime time.Time   `json:"server_time"`
+}
+
 // DeviceRecord defines model for DeviceRecord.
 type DeviceRecord struct {
 	// Envelope Deterministic CBOR (RFC 8949 4.2), at most 64 KiB
-	Envelope []byte       `json:"envelope"`
-	Texts    []RecordText `json:"texts"`
+	Envelope []byte `json:"envelope"`
+
+	// Quarantined With what the platform refused the record before. If it still cannot take it in, it keeps it as evidence and the chain goes on behind it
+	Quarantined *string      `json:"quarantined,omitempty"`
+	Texts       []RecordText `json:"texts"`
+}
+
+// DeviceRow defines model for DeviceRow.
+type DeviceRow struct {
+	// Alarms How often what it said contradicted what the platform holds
+	Alarms int `json:"alarms"`
+
+	// Claimed The last record it says that chain has
+	Claimed    int64     `json:"claimed"`
+	EnrolledAt time.Time `json:"enrolled_at"`
+
+	// Epoch The chain it began last
+	Epoch *string `json:"epoch,omitempty"`
+
+	// Held The last record of that chain the platform has
+	Held int64  `json:"held"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+
+	// Pending Records it has and the platform has not
+	Pending   int64      `json:"pending"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// SeenAt When it last spoke of its chain, signed by it
+	SeenAt *time.Time `json:"seen_at,omitempty"`
 }
 
 // EndRequest defines model for EndRequest.
@@ -414,6 +478,18 @@ type Enrolled struct {
 type EnrolmentCode struct {
 	Code      string    `json:"code"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// EpochHead defines model for EpochHead.
+type EpochHead struct {
+	// Leaf Of that record, 32 bytes; zeros when there is none
+	Leaf []byte `json:"leaf"`
+
+	// Seq The last record of the chain; 0 when it has none
+	Seq int64 `json:"seq"`
+
+	// Signature The device's, over that head
+	Signature []byte `json:"signature"`
 }
 
 // IdentityCheck defines model for IdentityCheck.
@@ -465,6 +541,26 @@ type JWKS struct {
 		Use string `json:"use"`
 		X   string `json:"x"`
 	} `json:"keys"`
+}
+
+// LogStatements defines model for LogStatements.
+type LogStatements struct {
+	Statements []string `json:"statements"`
+}
+
+// LogTrust defines model for LogTrust.
+type LogTrust struct {
+	// LogKeys Verifier keys of its checkpoints (c2sp.org/signed-note), the oldest first
+	LogKeys []string `json:"log_keys"`
+
+	// Origin The log's name (c2sp.org/tlog-checkpoint)
+	Origin string `json:"origin"`
+
+	// OutboxKey Public key to which a device seals its outbox, as a way back without its keyring
+	OutboxKey *[]byte `json:"outbox_key,omitempty"`
+
+	// RecoveryKeys Verifier keys of those who may declare a restore
+	RecoveryKeys []string `json:"recovery_keys"`
 }
 
 // Me defines model for Me.
@@ -570,15 +666,25 @@ type Person struct {
 	Name  string `json:"name"`
 }
 
+// Positions defines model for Positions.
+type Positions struct {
+	First int64 `json:"first"`
+
+	// Positions Of first, first + 1, …; -1 for one that the log holds no record of, since it was bridged
+	Positions []int64 `json:"positions"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
+	// BadSeq With record_invalid: the first record that cannot be taken in
+	BadSeq *int64      `json:"bad_seq,omitempty"`
 	Code   ProblemCode `json:"code"`
 	Detail *string     `json:"detail,omitempty"`
 
 	// Hint What the reader can do about it
 	Hint string `json:"hint"`
 
-	// NextSeq With chain_gap: the sequence the platform expects
+	// NextSeq With chain_gap, and with chain_fork about a head: the sequence the platform expects
 	NextSeq *int64 `json:"next_seq,omitempty"`
 	Status  int    `json:"status"`
 
@@ -657,6 +763,21 @@ type RedeemRequest struct {
 
 	// Signature The device's, over the handoff claim
 	Signature []byte `json:"signature"`
+}
+
+// RevokeRequest defines model for RevokeRequest.
+type RevokeRequest struct {
+	Why RevokeRequestWhy `json:"why"`
+}
+
+// RevokeRequestWhy defines model for RevokeRequest.Why.
+type RevokeRequestWhy string
+
+// RevokedDevice defines model for RevokedDevice.
+type RevokedDevice struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	RevokedAt time.Time `json:"revoked_at"`
 }
 
 // Session defines model for Session.
@@ -798,6 +919,12 @@ type VisitPage struct {
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DeviceID defines model for DeviceID.
+type DeviceID = string
+
+// Epoch defines model for Epoch.
+type Epoch = string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = openapi_types.UUID
 
@@ -810,8 +937,26 @@ type MemberID = string
 // SessionID defines model for SessionID.
 type SessionID = string
 
+// ListPositionsParams defines parameters for ListPositions.
+type ListPositionsParams struct {
+	First int64 `form:"first" json:"first"`
+	Limit *int  `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListDevicesParams defines parameters for ListDevices.
+type ListDevicesParams struct {
+	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // EnrolDeviceParams defines parameters for EnrolDevice.
 type EnrolDeviceParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RevokeDeviceParams defines parameters for RevokeDevice.
+type RevokeDeviceParams struct {
 	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -891,8 +1036,14 @@ type MarkNoticesReadJSONRequestBody = NoticesReadRequest
 // PostRecordsJSONRequestBody defines body for PostRecords for application/json ContentType.
 type PostRecordsJSONRequestBody = RecordBatch
 
+// PostHeadJSONRequestBody defines body for PostHead for application/json ContentType.
+type PostHeadJSONRequestBody = EpochHead
+
 // EnrolDeviceJSONRequestBody defines body for EnrolDevice for application/json ContentType.
 type EnrolDeviceJSONRequestBody = EnrolRequest
+
+// RevokeDeviceJSONRequestBody defines body for RevokeDevice for application/json ContentType.
+type RevokeDeviceJSONRequestBody = RevokeRequest
 
 // IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
 type IntrospectFormdataRequestBody = IntrospectRequest
@@ -905,6 +1056,9 @@ type StartSessionJSONRequestBody = StartRequest
 
 // EndSessionJSONRequestBody defines body for EndSession for application/json ContentType.
 type EndSessionJSONRequestBody = EndRequest
+
+// HeartbeatJSONRequestBody defines body for Heartbeat for application/json ContentType.
+type HeartbeatJSONRequestBody = ChainHead
 
 // WriteNoteJSONRequestBody defines body for WriteNote for application/json ContentType.
 type WriteNoteJSONRequestBody = NoteRequest
@@ -1046,6 +1200,30 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/audit/{device_id}/{epoch} (the `PostRecords` operationId).
 	PostRecords(ctx context.Context, deviceID string, epoch string, body PostRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PostHeadWithBody Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithBody(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHead(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	//
+	// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+	ListPositions(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	//
+	// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+	ListDevices(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// EnrolDeviceWithBody Enrol a device's public key
 	//
 	// Takes any type of body and a specified content type.
@@ -1059,6 +1237,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithBody(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDevice(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	//
@@ -1078,6 +1270,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/introspect (the `Introspect` operationId).
 	IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	//
+	// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+	ListLogStatements(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	//
+	// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+	GetLogTrust(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	//
@@ -1146,10 +1348,19 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/sessions/{session_id}/end (the `EndSession` operationId).
 	EndSession(ctx context.Context, sessionID SessionID, params *EndSessionParams, body EndSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Heartbeat Say that the desktop still watches the session; answers its state
+	// HeartbeatWithBody Say that the desktop still watches the session; answers its state
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-	Heartbeat(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	HeartbeatWithBody(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Heartbeat Say that the desktop still watches the session; answers its state
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+	Heartbeat(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WriteNoteWithBody Write the close-out note; the session is finished with it
 	//
@@ -1351,6 +1562,70 @@ func (c *Client) PostRecords(ctx context.Context, deviceID string, epoch string,
 	return c.Client.Do(req)
 }
 
+// PostHeadWithBody Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *Client) PostHeadWithBody(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostHeadRequestWithBody(c.Server, deviceID, epoch, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *Client) PostHead(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostHeadRequest(c.Server, deviceID, epoch, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+//
+// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+func (c *Client) ListPositions(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPositionsRequest(c.Server, deviceID, epoch, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+//
+// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+func (c *Client) ListDevices(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDevicesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // EnrolDeviceWithBody Enrol a device's public key
 //
 // Takes any type of body and a specified content type.
@@ -1375,6 +1650,40 @@ func (c *Client) EnrolDeviceWithBody(ctx context.Context, params *EnrolDevicePar
 // Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 func (c *Client) EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEnrolDeviceRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *Client) RevokeDeviceWithBody(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequestWithBody(c.Server, deviceID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *Client) RevokeDevice(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequest(c.Server, deviceID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1424,6 +1733,36 @@ func (c *Client) IntrospectWithBody(ctx context.Context, contentType string, bod
 // Corresponds with POST /v1/introspect (the `Introspect` operationId).
 func (c *Client) IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIntrospectRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+//
+// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+func (c *Client) ListLogStatements(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLogStatementsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLogTrust The log's name and keys, for a device to keep when it enrols
+//
+// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+func (c *Client) GetLogTrust(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLogTrustRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1611,11 +1950,30 @@ func (c *Client) EndSession(ctx context.Context, sessionID SessionID, params *En
 	return c.Client.Do(req)
 }
 
-// Heartbeat Say that the desktop still watches the session; answers its state
+// HeartbeatWithBody Say that the desktop still watches the session; answers its state
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-func (c *Client) Heartbeat(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewHeartbeatRequest(c.Server, sessionID)
+func (c *Client) HeartbeatWithBody(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeartbeatRequestWithBody(c.Server, sessionID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Heartbeat Say that the desktop still watches the session; answers its state
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+func (c *Client) Heartbeat(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeartbeatRequest(c.Server, sessionID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1994,6 +2352,202 @@ func NewPostRecordsRequestWithBody(server string, deviceID string, epoch string,
 	return req, nil
 }
 
+// NewPostHeadRequest calls the generic PostHead builder with application/json body
+func NewPostHeadRequest(server string, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostHeadRequestWithBody(server, deviceID, epoch, "application/json", bodyReader)
+}
+
+// NewPostHeadRequestWithBody constructs an http.Request for the PostHead method, with any body, and a specified content type
+func NewPostHeadRequestWithBody(server string, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "epoch", epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/%s/%s/head", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPositionsRequest constructs an http.Request for the ListPositions method
+func NewListPositionsRequest(server string, deviceID DeviceID, epoch Epoch, params *ListPositionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "epoch", epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/%s/%s/positions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "first", params.First, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListDevicesRequest constructs an http.Request for the ListDevices method
+func NewListDevicesRequest(server string, params *ListDevicesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewEnrolDeviceRequest calls the generic EnrolDevice builder with application/json body
 func NewEnrolDeviceRequest(server string, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2015,6 +2569,66 @@ func NewEnrolDeviceRequestWithBody(server string, params *EnrolDeviceParams, con
 	}
 
 	operationPath := fmt.Sprintf("/v1/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRevokeDeviceRequest calls the generic RevokeDevice builder with application/json body
+func NewRevokeDeviceRequest(server string, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevokeDeviceRequestWithBody(server, deviceID, params, "application/json", bodyReader)
+}
+
+// NewRevokeDeviceRequestWithBody constructs an http.Request for the RevokeDevice method, with any body, and a specified content type
+func NewRevokeDeviceRequestWithBody(server string, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/revoke", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2123,6 +2737,60 @@ func NewIntrospectRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListLogStatementsRequest constructs an http.Request for the ListLogStatements method
+func NewListLogStatementsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/log/statements")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetLogTrustRequest constructs an http.Request for the GetLogTrust method
+func NewGetLogTrustRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/log/trust")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -2547,8 +3215,19 @@ func NewEndSessionRequestWithBody(server string, sessionID SessionID, params *En
 	return req, nil
 }
 
-// NewHeartbeatRequest constructs an http.Request for the Heartbeat method
-func NewHeartbeatRequest(server string, sessionID SessionID) (*http.Request, error) {
+// NewHeartbeatRequest calls the generic Heartbeat builder with application/json body
+func NewHeartbeatRequest(server string, sessionID SessionID, body HeartbeatJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewHeartbeatRequestWithBody(server, sessionID, "application/json", bodyReader)
+}
+
+// NewHeartbeatRequestWithBody constructs an http.Request for the Heartbeat method, with any body, and a specified content type
+func NewHeartbeatRequestWithBody(server string, sessionID SessionID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2573,10 +3252,12 @@ func NewHeartbeatRequest(server string, sessionID SessionID) (*http.Request, err
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2966,6 +3647,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/audit/{device_id}/{epoch} (the `PostRecords` operationId).
 	PostRecordsWithResponse(ctx context.Context, deviceID string, epoch string, body PostRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostRecordsResponse, error)
 
+	// PostHeadWithBodyWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithBodyWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostHeadResponse, error)
+
+	// PostHeadWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*PostHeadResponse, error)
+
+	// ListPositionsWithResponse Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+	ListPositionsWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*ListPositionsResponse, error)
+
+	// ListDevicesWithResponse Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+	ListDevicesWithResponse(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error)
+
 	// EnrolDeviceWithBodyWithResponse Enrol a device's public key
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2979,6 +3688,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDeviceWithResponse(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolDeviceResponse, error)
+
+	// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithBodyWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
+
+	// RevokeDeviceWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
 
 	// CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
 	//
@@ -3000,6 +3723,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/introspect (the `Introspect` operationId).
 	IntrospectWithFormdataBodyWithResponse(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectResponse, error)
+
+	// ListLogStatementsWithResponse Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+	ListLogStatementsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLogStatementsResponse, error)
+
+	// GetLogTrustWithResponse The log's name and keys, for a device to keep when it enrols
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+	GetLogTrustWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLogTrustResponse, error)
 
 	// GetMeWithResponse Who is signed in, what they may do, their live session and the notes they owe
 	//
@@ -3078,12 +3815,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/sessions/{session_id}/end (the `EndSession` operationId).
 	EndSessionWithResponse(ctx context.Context, sessionID SessionID, params *EndSessionParams, body EndSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
 
-	// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+	// HeartbeatWithBodyWithResponse Say that the desktop still watches the session; answers its state
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-	HeartbeatWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
+	HeartbeatWithBodyWithResponse(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
+
+	// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+	HeartbeatWithResponse(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
 
 	// WriteNoteWithBodyWithResponse Write the close-out note; the session is finished with it
 	//
@@ -3416,6 +4160,150 @@ func (r PostRecordsResponse) ContentType() string {
 	return ""
 }
 
+type PostHeadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordAck
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostHeadResponse) GetJSON200() *RecordAck {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostHeadResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostHeadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostHeadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostHeadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostHeadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPositionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Positions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPositionsResponse) GetJSON200() *Positions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPositionsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPositionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPositionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPositionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPositionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDevicesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DevicePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDevicesResponse) GetJSON200() *DevicePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDevicesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDevicesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDevicesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDevicesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDevicesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type EnrolDeviceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3458,6 +4346,54 @@ func (r EnrolDeviceResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EnrolDeviceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeDeviceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RevokedDevice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeDeviceResponse) GetJSON200() *RevokedDevice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeDeviceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeDeviceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeDeviceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeDeviceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeDeviceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3554,6 +4490,102 @@ func (r IntrospectResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r IntrospectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListLogStatementsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogStatements
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLogStatementsResponse) GetJSON200() *LogStatements {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLogStatementsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLogStatementsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLogStatementsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLogStatementsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLogStatementsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetLogTrustResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogTrust
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLogTrustResponse) GetJSON200() *LogTrust {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetLogTrustResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLogTrustResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLogTrustResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLogTrustResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLogTrustResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4349,6 +5381,58 @@ func (c *ClientWithResponses) PostRecordsWithResponse(ctx context.Context, devic
 	return ParsePostRecordsResponse(rsp)
 }
 
+// PostHeadWithBodyWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *ClientWithResponses) PostHeadWithBodyWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostHeadResponse, error) {
+	rsp, err := c.PostHeadWithBody(ctx, deviceID, epoch, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostHeadResponse(rsp)
+}
+
+// PostHeadWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *ClientWithResponses) PostHeadWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*PostHeadResponse, error) {
+	rsp, err := c.PostHead(ctx, deviceID, epoch, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostHeadResponse(rsp)
+}
+
+// ListPositionsWithResponse Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+func (c *ClientWithResponses) ListPositionsWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*ListPositionsResponse, error) {
+	rsp, err := c.ListPositions(ctx, deviceID, epoch, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPositionsResponse(rsp)
+}
+
+// ListDevicesWithResponse Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+func (c *ClientWithResponses) ListDevicesWithResponse(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error) {
+	rsp, err := c.ListDevices(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDevicesResponse(rsp)
+}
+
 // EnrolDeviceWithBodyWithResponse Enrol a device's public key
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4373,6 +5457,32 @@ func (c *ClientWithResponses) EnrolDeviceWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseEnrolDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithBodyWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDeviceWithBody(ctx, deviceID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDevice(ctx, deviceID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
 }
 
 // CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
@@ -4412,6 +5522,32 @@ func (c *ClientWithResponses) IntrospectWithFormdataBodyWithResponse(ctx context
 		return nil, err
 	}
 	return ParseIntrospectResponse(rsp)
+}
+
+// ListLogStatementsWithResponse Signed notes about the log itself, the oldest first - keys handed over, restores declared
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+func (c *ClientWithResponses) ListLogStatementsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLogStatementsResponse, error) {
+	rsp, err := c.ListLogStatements(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLogStatementsResponse(rsp)
+}
+
+// GetLogTrustWithResponse The log's name and keys, for a device to keep when it enrols
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+func (c *ClientWithResponses) GetLogTrustWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLogTrustResponse, error) {
+	rsp, err := c.GetLogTrust(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLogTrustResponse(rsp)
 }
 
 // GetMeWithResponse Who is signed in, what they may do, their live session and the notes they owe
@@ -4557,13 +5693,26 @@ func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, sessio
 	return ParseEndSessionResponse(rsp)
 }
 
-// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+// HeartbeatWithBodyWithResponse Say that the desktop still watches the session; answers its state
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-func (c *ClientWithResponses) HeartbeatWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
-	rsp, err := c.Heartbeat(ctx, sessionID, reqEditors...)
+func (c *ClientWithResponses) HeartbeatWithBodyWithResponse(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
+	rsp, err := c.HeartbeatWithBody(ctx, sessionID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHeartbeatResponse(rsp)
+}
+
+// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+func (c *ClientWithResponses) HeartbeatWithResponse(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
+	rsp, err := c.Heartbeat(ctx, sessionID, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4864,6 +6013,105 @@ func ParsePostRecordsResponse(rsp *http.Response) (*PostRecordsResponse, error) 
 	return response, nil
 }
 
+// ParsePostHeadResponse parses an HTTP response from a PostHeadWithResponse call
+func ParsePostHeadResponse(rsp *http.Response) (*PostHeadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostHeadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordAck
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPositionsResponse parses an HTTP response from a ListPositionsWithResponse call
+func ParseListPositionsResponse(rsp *http.Response) (*ListPositionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPositionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Positions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDevicesResponse parses an HTTP response from a ListDevicesWithResponse call
+func ParseListDevicesResponse(rsp *http.Response) (*ListDevicesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDevicesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DevicePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseEnrolDeviceResponse parses an HTTP response from a EnrolDeviceWithResponse call
 func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4880,6 +6128,39 @@ func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Enrolled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeDeviceResponse parses an HTTP response from a RevokeDeviceWithResponse call
+func ParseRevokeDeviceResponse(rsp *http.Response) (*RevokeDeviceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeDeviceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RevokedDevice
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4946,6 +6227,72 @@ func ParseIntrospectResponse(rsp *http.Response) (*IntrospectResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Introspection
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListLogStatementsResponse parses an HTTP response from a ListLogStatementsWithResponse call
+func ParseListLogStatementsResponse(rsp *http.Response) (*ListLogStatementsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLogStatementsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogStatements
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLogTrustResponse parses an HTTP response from a GetLogTrustWithResponse call
+func ParseGetLogTrustResponse(rsp *http.Response) (*GetLogTrustResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLogTrustResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogTrust
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5445,15 +6792,33 @@ type ServerInterface interface {
 	// PostRecords Deliver a device's records in order. Duplicates are harmless; forks and gaps are refused
 	// (POST /v1/audit/{device_id}/{epoch})
 	PostRecords(w http.ResponseWriter, r *http.Request, deviceID string, epoch string)
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	// (POST /v1/audit/{device_id}/{epoch}/head)
+	PostHead(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch)
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	// (GET /v1/audit/{device_id}/{epoch}/positions)
+	ListPositions(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch, params ListPositionsParams)
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	// (GET /v1/devices)
+	ListDevices(w http.ResponseWriter, r *http.Request, params ListDevicesParams)
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams)
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	// (POST /v1/devices/{device_id}/revoke)
+	RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(w http.ResponseWriter, r *http.Request, params CreateEnrolmentCodeParams)
 	// Introspect Is this session token good right now (RFC 7662)? A positive answer holds at most 500 ms; unreachable means refuse
 	// (POST /v1/introspect)
 	Introspect(w http.ResponseWriter, r *http.Request)
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	// (GET /v1/log/statements)
+	ListLogStatements(w http.ResponseWriter, r *http.Request)
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	// (GET /v1/log/trust)
+	GetLogTrust(w http.ResponseWriter, r *http.Request)
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	// (GET /v1/me)
 	GetMe(w http.ResponseWriter, r *http.Request)
@@ -5648,6 +7013,151 @@ func (siw *ServerInterfaceWrapper) PostRecords(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// PostHead operation middleware
+func (siw *ServerInterfaceWrapper) PostHead(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "epoch" -------------
+	var epoch Epoch
+
+	err = runtime.BindStyledParameterWithOptions("simple", "epoch", r.PathValue("epoch"), &epoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostHead(w, r, deviceID, epoch)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListPositions operation middleware
+func (siw *ServerInterfaceWrapper) ListPositions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "epoch" -------------
+	var epoch Epoch
+
+	err = runtime.BindStyledParameterWithOptions("simple", "epoch", r.PathValue("epoch"), &epoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPositionsParams
+
+	// ------------- Required query parameter "first" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "first", r.URL.Query(), &params.First, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "first"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "first", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPositions(w, r, deviceID, epoch, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListDevices operation middleware
+func (siw *ServerInterfaceWrapper) ListDevices(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDevicesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDevices(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // EnrolDevice operation middleware
 func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Request) {
 
@@ -5684,6 +7194,60 @@ func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.EnrolDevice(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeDevice operation middleware
+func (siw *ServerInterfaceWrapper) RevokeDevice(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeDeviceParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeDevice(w, r, deviceID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5743,6 +7307,34 @@ func (siw *ServerInterfaceWrapper) Introspect(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Introspect(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListLogStatements operation middleware
+func (siw *ServerInterfaceWrapper) ListLogStatements(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListLogStatements(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetLogTrust operation middleware
+func (siw *ServerInterfaceWrapper) GetLogTrust(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLogTrust(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6466,7 +8058,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/setup", wrapper.ClaimSetup)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/me", wrapper.GetMe)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/enrolment-codes", wrapper.CreateEnrolmentCode)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/devices", wrapper.ListDevices)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices", wrapper.EnrolDevice)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/revoke", wrapper.RevokeDevice)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members", wrapper.FindMembers)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members/{member_id}", wrapper.GetMember)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/identity-checks", wrapper.CheckIdentity)
@@ -6478,6 +8072,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/end", wrapper.EndSession)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/note", wrapper.WriteNote)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}", wrapper.PostRecords)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/head", wrapper.PostHead)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/positions", wrapper.ListPositions)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/trust", wrapper.GetLogTrust)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/statements", wrapper.ListLogStatements)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
@@ -6714,6 +8312,127 @@ func (response PostRecordsdefaultApplicationProblemPlusJSONResponse) VisitPostRe
 	return err
 }
 
+type PostHeadRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Epoch    Epoch    `json:"epoch"`
+	Body     *PostHeadJSONRequestBody
+}
+
+type PostHeadResponseObject interface {
+	VisitPostHeadResponse(w http.ResponseWriter) error
+}
+
+type PostHead200JSONResponse RecordAck
+
+func (response PostHead200JSONResponse) VisitPostHeadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostHeaddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostHeaddefaultApplicationProblemPlusJSONResponse) VisitPostHeadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPositionsRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Epoch    Epoch    `json:"epoch"`
+	Params   ListPositionsParams
+}
+
+type ListPositionsResponseObject interface {
+	VisitListPositionsResponse(w http.ResponseWriter) error
+}
+
+type ListPositions200JSONResponse Positions
+
+func (response ListPositions200JSONResponse) VisitListPositionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPositionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPositionsdefaultApplicationProblemPlusJSONResponse) VisitListPositionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevicesRequestObject struct {
+	Params ListDevicesParams
+}
+
+type ListDevicesResponseObject interface {
+	VisitListDevicesResponse(w http.ResponseWriter) error
+}
+
+type ListDevices200JSONResponse DevicePage
+
+func (response ListDevices200JSONResponse) VisitListDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevicesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDevicesdefaultApplicationProblemPlusJSONResponse) VisitListDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EnrolDeviceRequestObject struct {
 	Params EnrolDeviceParams
 	Body   *EnrolDeviceJSONRequestBody
@@ -6743,6 +8462,47 @@ type EnrolDevicedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnrolDevicedefaultApplicationProblemPlusJSONResponse) VisitEnrolDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDeviceRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Params   RevokeDeviceParams
+	Body     *RevokeDeviceJSONRequestBody
+}
+
+type RevokeDeviceResponseObject interface {
+	VisitRevokeDeviceResponse(w http.ResponseWriter) error
+}
+
+type RevokeDevice200JSONResponse RevokedDevice
+
+func (response RevokeDevice200JSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDevicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeDevicedefaultApplicationProblemPlusJSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6821,6 +8581,82 @@ type IntrospectdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response IntrospectdefaultApplicationProblemPlusJSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLogStatementsRequestObject struct {
+}
+
+type ListLogStatementsResponseObject interface {
+	VisitListLogStatementsResponse(w http.ResponseWriter) error
+}
+
+type ListLogStatements200JSONResponse LogStatements
+
+func (response ListLogStatements200JSONResponse) VisitListLogStatementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLogStatementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLogStatementsdefaultApplicationProblemPlusJSONResponse) VisitListLogStatementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogTrustRequestObject struct {
+}
+
+type GetLogTrustResponseObject interface {
+	VisitGetLogTrustResponse(w http.ResponseWriter) error
+}
+
+type GetLogTrust200JSONResponse LogTrust
+
+func (response GetLogTrust200JSONResponse) VisitGetLogTrustResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogTrustdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLogTrustdefaultApplicationProblemPlusJSONResponse) VisitGetLogTrustResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7150,6 +8986,7 @@ func (response EndSessiondefaultApplicationProblemPlusJSONResponse) VisitEndSess
 
 type HeartbeatRequestObject struct {
 	SessionID SessionID `json:"session_id"`
+	Body      *HeartbeatJSONRequestBody
 }
 
 type HeartbeatResponseObject interface {
@@ -7406,15 +9243,33 @@ type StrictServerInterface interface {
 	// PostRecords Deliver a device's records in order. Duplicates are harmless; forks and gaps are refused
 	// (POST /v1/audit/{device_id}/{epoch})
 	PostRecords(ctx context.Context, request PostRecordsRequestObject) (PostRecordsResponseObject, error)
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	// (POST /v1/audit/{device_id}/{epoch}/head)
+	PostHead(ctx context.Context, request PostHeadRequestObject) (PostHeadResponseObject, error)
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	// (GET /v1/audit/{device_id}/{epoch}/positions)
+	ListPositions(ctx context.Context, request ListPositionsRequestObject) (ListPositionsResponseObject, error)
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	// (GET /v1/devices)
+	ListDevices(ctx context.Context, request ListDevicesRequestObject) (ListDevicesResponseObject, error)
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(ctx context.Context, request EnrolDeviceRequestObject) (EnrolDeviceResponseObject, error)
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	// (POST /v1/devices/{device_id}/revoke)
+	RevokeDevice(ctx context.Context, request RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(ctx context.Context, request CreateEnrolmentCodeRequestObject) (CreateEnrolmentCodeResponseObject, error)
 	// Introspect Is this session token good right now (RFC 7662)? A positive answer holds at most 500 ms; unreachable means refuse
 	// (POST /v1/introspect)
 	Introspect(ctx context.Context, request IntrospectRequestObject) (IntrospectResponseObject, error)
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	// (GET /v1/log/statements)
+	ListLogStatements(ctx context.Context, request ListLogStatementsRequestObject) (ListLogStatementsResponseObject, error)
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	// (GET /v1/log/trust)
+	GetLogTrust(ctx context.Context, request GetLogTrustRequestObject) (GetLogTrustResponseObject, error)
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -7672,6 +9527,94 @@ func (sh *strictHandler) PostRecords(w http.ResponseWriter, r *http.Request, dev
 	}
 }
 
+// PostHead operation middleware
+func (sh *strictHandler) PostHead(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch) {
+	var request PostHeadRequestObject
+
+	request.DeviceID = deviceID
+	request.Epoch = epoch
+
+	var body PostHeadJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostHead(ctx, request.(PostHeadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostHead")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostHeadResponseObject); ok {
+		if err := validResponse.VisitPostHeadResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPositions operation middleware
+func (sh *strictHandler) ListPositions(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch, params ListPositionsParams) {
+	var request ListPositionsRequestObject
+
+	request.DeviceID = deviceID
+	request.Epoch = epoch
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPositions(ctx, request.(ListPositionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPositions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPositionsResponseObject); ok {
+		if err := validResponse.VisitListPositionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDevices operation middleware
+func (sh *strictHandler) ListDevices(w http.ResponseWriter, r *http.Request, params ListDevicesParams) {
+	var request ListDevicesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDevices(ctx, request.(ListDevicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDevices")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDevicesResponseObject); ok {
+		if err := validResponse.VisitListDevicesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // EnrolDevice operation middleware
 func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams) {
 	var request EnrolDeviceRequestObject
@@ -7698,6 +9641,40 @@ func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(EnrolDeviceResponseObject); ok {
 		if err := validResponse.VisitEnrolDeviceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeDevice operation middleware
+func (sh *strictHandler) RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams) {
+	var request RevokeDeviceRequestObject
+
+	request.DeviceID = deviceID
+	request.Params = params
+
+	var body RevokeDeviceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeDevice(ctx, request.(RevokeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeDevice")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeDeviceResponseObject); ok {
+		if err := validResponse.VisitRevokeDeviceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7759,6 +9736,54 @@ func (sh *strictHandler) Introspect(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(IntrospectResponseObject); ok {
 		if err := validResponse.VisitIntrospectResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListLogStatements operation middleware
+func (sh *strictHandler) ListLogStatements(w http.ResponseWriter, r *http.Request) {
+	var request ListLogStatementsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLogStatements(ctx, request.(ListLogStatementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLogStatements")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListLogStatementsResponseObject); ok {
+		if err := validResponse.VisitListLogStatementsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetLogTrust operation middleware
+func (sh *strictHandler) GetLogTrust(w http.ResponseWriter, r *http.Request) {
+	var request GetLogTrustRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLogTrust(ctx, request.(GetLogTrustRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLogTrust")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLogTrustResponseObject); ok {
+		if err := validResponse.VisitGetLogTrustResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8001,6 +10026,16 @@ func (sh *strictHandler) Heartbeat(w http.ResponseWriter, r *http.Request, sessi
 
 	request.SessionID = sessionID
 
+	var body HeartbeatJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.Heartbeat(ctx, request.(HeartbeatRequestObject))
 	}
@@ -8177,96 +10212,120 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3pktu2lvCroPjdKl/fj71468TtH1PeMnEcx65u3+sfjkeBiCMREQkwACi1xtV/5wnmCedJprCRoARS",
-	"YrvlODX/2iLIc3A2nBX+nGS8rDgDpmRy/jmpsMAlKBDmX89rIbnQf1GWnCd/1CDWSZowXEJynmT2aZrI",
-	"LIcS62UlvvoZ2Fzlyfn909M0UetKr5RKUDZPrq/T5BWBsuIKWLZ+DWv9DgGZCVopyjWMp+if/3z1Yvkd",
-	"IgKvGJpxgVROJRLwRw1SPUFUoSlkvASJVA6IEsRn5i8BGRfE/WkWo5WgCuQxugSmEJ5jytCKqtyskbgE",
-	"lHGm9DOqUI4lYhzNaqFyEAhmM8jUcZLareeACYh278E2jvQ+0kTDpAJIcq5EDSFRZlyUWCXnSV1TkqQh",
-	"kR6cpUlJWfjPbZL9TEuq+phQmIchOAIzXBdKc8DAomVdJuf3NDtKyty/GjiUKZiDMIDeQDkF8epFA6vC",
-	"Km9BlebxxOyhf7fB7s4ednZ3L7a5S5CSctYLVNrnI6DuQdNr/SlZcSbByPk7wacFlPpPJxH6T1xVBc2w",
-	"FsyTyq74/79LLaWfA8h/EzBLzpP/d9Iq0ol9Kk/8dw3ErpxfwKyWQBAXaIZpAQT9/eKH5+jxw0ff3TWE",
-	"cd/QIJ5m+qVnWGW50VHBKxCKWtyxeWj+pApKuQsn+7ELqLhQybWRkFf2PS8i/p8N3bAQeJ1YqnkGfGwA",
-	"f2rW8envkJmPdoBso6w6akGwgiNFS0i2OJUmlPTbiCT9Mt1KkxJUzsmGAN07jaw0UrmFyTusrQmUVYEV",
-	"pAiO58fopBIwAwEsA/lEmxSjsan+a8rJegPJ0xiwQOjHynaaSIVVbei8qeJpsuKCyO1tfMixsYErLFOk",
-	"jaRehjCyGo9qRkBIhRmRXex7bHwoJYYrHSV2NE+9ojt8PXKpFo8embJnUVeYrJ34HKFDPY38voGeXhQD",
-	"9lzbBvaFsouVAqmABGhMOS8AM/0056ttTlQ5Z5CiLMcqRVBiWmgLQdmkAqFNzwb5d1G/wcCCi++ULyhs",
-	"bzRXqppwVqzj2PeTHZcwkVSZp8D0afMxuVSCZvqY+hlfBViEEp/VAuKglrioYTcrDUZ+dRrg33w9RC5G",
-	"ihewpBlcGD9imyDAllDwCraZ9kI7TPpslYpm6PmztxfWmH//+OFj9PD4/t0UYYVKLhU6e4he02eh4Zqu",
-	"VVR4FFyp/a26Rfo9XG3a9LMdVrzZlYcYI8xLRi6sS7VNlgzXEnpMivaz8ByYuiMRMcRFEq+O0Q+Clwiz",
-	"tbaHCAoJZqU2oposzm1DmJRUS7wXIvOlJE2mmDHji00FX0kQk6zg0si4pHMGZMJr4xEpwKR9xria8AoY",
-	"kIgAbhDF7ilOCcGLflpwAmN9oFaVOkfQ6c7Xqnpa0GyyiHnRL8n9R4/uPU7Rg/tIC5jcR+I09bByatj9",
-	"3rM1UpqhC1gjvgRh+AWaFqV2n7MC03I3iE0qa2qlXm+D7YSo9DKhgIiOWiFz5+Yw9HZpLwi9t+eOpXFG",
-	"b9EQrioqQE72PybiRAm+E0PvFQGmqFo/zyFbRNDTPwOZjDmsSu1egoyZ4E0U26+3r+3EsldpzCk3GQBv",
-	"RWSyP4Kd5ekGgCiiTAkuK8hUL5aKL4BtaOn39x7fj1luvXSif57k1PoQwUsPdx7aFtQwntSGIZuhQMZr",
-	"C3DbF8nUHpEBF24tXfYcxrgmfYLfkTXK1NnDJI34oFTKuOOQucM1YpjICA8vZMBuM+D2GqP2Tx9eX24T",
-	"eQHr7rG8wYNiboT6CpdVAcYUv7h8GlO4TCw3VxqjHVu76KHAQq2733j7+l3sfXdEt+skncfWXe0mmAZp",
-	"kdfLLWqp2bYFE6PkoAdiCBp76w3sF+1u878DzhmA6MoeshZO/Ie0xSUuBn1hvoJI+PqSESDIxUTSZKR4",
-	"rRBGjJtTcy+HLwC/ud1K0CUtYN6jwZWEmnC2LrcxuzQxnku6AbIxhw4IbW5Nnmt/IocrROicKhmTIMGL",
-	"jucv68okAdKkAGwkpSZU2bRhXYGwTl4sJFAURCyKjQWYzoewjHZIuC+E9Ag3nzay5PgUF0EdAP/CFXxh",
-	"JFirnIu4ClNGQoIJwDbQM56r8WU/7UwRRKOHPYyfShrcHCbu1X5ivMPzCDEamd1LeO2XLvgqJr4MrtQk",
-	"azLPO9ILBlw/thc2yB5zTppnk16dngrMbB6u51H/q4RKPC368gHjrRQsoQhFx6ZrtJTzFYio2PTiZhIP",
-	"e9A7om321YZ0yQYRG5J1CeTxD8gSY6PWvX6nzEl56JOd7s5J9Ur4L1zRLKbqOvLs5+sYS9CEyz1c3sOB",
-	"2rQYUmFhczygT5Yo34U2vlGxc/Ym6l8N2ZiYYDgLEpArtTZGWNsffLCf/LdhYBwjI9alZhuk6D1XDJzm",
-	"hX585QXg/vRIXU0U34uxG/DtizGwb20WIxKU+kzeEGlcvq9l7whPw0japBbFtuvwPgeXLr4jEcEyn3Is",
-	"yM5w1+OQeuxDILHNv7N50HgUOcZ69mjzTnsXRaqtH8XzBHsUiUyiwZSJVN9OfDTZk2kTpkaJMswQ4QhP",
-	"tVNpaoPbe9dHrIQ/Ih+jKkdZjimbzHF1biulWrZZtpGkgysdh3YSS/0ma6gmoagqIFbkkcCUg4sVkngt",
-	"0Ur/lePKakDa5/pvfqsW7NykA89dHe/8+dsXL3cKp3nqEQwKFS5HY9gxIA4+ddTYaTpnE8omDQiblJQK",
-	"z2b287PZpDkMrRc7mXExpYSAVhFcVZOaWX+N/qdZY1hlPjQJ3VxXqtWfn/GaWdtbaCgVGA/BLQig6eBD",
-	"Town7A+FCWVLXBgVUDRbgAp+yGyBZFJSKTXtWuPeBWp/swdTmuSYET6bBd+hptwafKb9wWRs9C9trX2S",
-	"cTYrbClBIxx8yOXzarZgfMXaH9pUoj4fXVYveE+CqqtwY0b4Z1wsmn/McWVoomOgYOUUk4nrNDDcqhV0",
-	"Nm8LXeYnXBSOsorzSYGF4ZLeqmC4iJ7Y7wSf0SJ2Erqs2qSb5YskbAFluChApCbGpMz8VGCpUM5rEWru",
-	"cAm2tIEgVjtt2b9AEGqVwDmjYyIBI4IjgwgTm8WC4DDKHVbz1m0OgsNw0x6zqK7XhYSBqsgtZIi1jIol",
-	"iIl5vP9LCneLcK2faPIb/e7i5hmtLBECzLsoxehy0biVm4RRMOciUrNQgtfTAmTOuaJsnqJ5TQlmGaRI",
-	"gtI/yRQJqAQndQaIC8RVDuIJKvEaTQFBWam17e/ByNqrbrn04WnaHyiPDCGabQzEy7Ym9zSWoA8P4LGO",
-	"YfNuP8yeVpEZFbIf7FBzUGoaoCYF4Fnn3b5Skll9M0Au1bS3GegUbTu1z/s7+lkGK17an7UnyB2ZtjUv",
-	"vTGEZ8r90xhT13hm2tCoRFN3bI0rhrW8aUkQ0DFkwK7ymKXFBcx21McqrPT5k5wn//Hx9OgxPpp9+vzg",
-	"/vXfYgyFijuJGvHS3uJyE0npLed5ZO1nHRb9dHrvDEC8q2SX+ZC4UHttsWliCKu8Z3tYGhd8GED+M/Hd",
-	"EIByTGl6nyLzDTTEunhfVhMeFvDLNnAdkdibu36ewVjMRpeDeZqsbQ0ajrPtsut0sCrtTuFR7oB9Y7q+",
-	"Nf+iL8GIjUmydc89q8h7eX0tmZlLrW+HqNq79/WT7ayV7eQYtck20TXcSIMdagP1SOtIjXPhbuyN+eBr",
-	"z2RFaAh9x0zj4bYpWu/U2V2mbdmh8Zy8nHf2u+EFthLiWBkybkB1byPHN1ABGy4h3Mif7skO7nKDL3V0",
-	"eav9QjGDGYWsmdYLObCU21bdPTTm3LWArrBEJq5FdKMJcY8Gp/EWs201H91NNVbNRdPut7u/TvtUNzoU",
-	"jQbteySGCj+qcSRs0G81vS0oNgrt9rzznHUmKuJG2j1b9epS4KcPlzZhN6WMSF/mTp0gpbYfMPUylvq+",
-	"QMwIMqZl/cRQjIBcKF4hzQssQJr2ZB3brVyvMpaLeArQOSDbmL1lVrmR1pkUPThF8vaC7ZG59N40eEDa",
-	"diu77cx7gWnxkikbWG/1TPARR/JQOqng2cLP20heiwz2ziLNcGb7WTEhVH8WF++6xbyeNo52k5QRuIo0",
-	"4Rc4A+TSW1wQEBpFLARd4mK//LQvqfWGMBt9Ej8+Pbr/6AzppyjHMtfQc7iybb9nj8/u3417IBnQ5VjH",
-	"YbjQ77iw3Uju8/Sul8OpGY2qjKwtjfeWkaY5+abM3DxODWe7FHKlw0bMgvYEU3XAtvrQG94ZlbgNRyPQ",
-	"rcO1K/jMaaShrOh3g29QX/JFpIig2XLLHm0jDqWeffTEZhXttqAt70Xr4wU1+fm4tFMmFWZZz8HbyDyW",
-	"CDv7pE3B/t1LVMoaIofa2wrYqxfoOWcMMoXsssYQugLOrZ4kEwkZZ6SnZmaLFjoIilBC1IBqpmhhsDOJ",
-	"JdT2WiEqrSMSnp7htEXLwGEp8AtTw9qANw0ZQ25ub6xLn86eooJFJVWjWzOyHLO51Z4R/YLjI/IbBN03",
-	"bby4Wfy5pLAaR4e4ixIElr7Do3Ew++NEB73lRy+Hb8NgW1HZtaE+W+ynkahaX+oPevNVNXOfRmOwpFlL",
-	"6FypyrHGup5TwALED543P314r11ekBKZ7mRvO3wxD1WCL6l2XewY6OnZ93f9VK8BZz63Ce/amMQZjxiB",
-	"FUc5LpYgj9E/nC/9D636sjLgp6BWAAxdKsDkjkQryghfGS88rPIfo3/gKvpiMxyIq+pXtvleiqZrbxsZ",
-	"wcb4/vTh9aXd3XeP7n13N0U07GZ3T87OzLRUQCmprbmniQkBfmX6y7/hTP1mLZkmppm3Onv84Bi9FIIL",
-	"ibDQa3pGeH8Lpm19yUifpZ4tdmoIFVQqRNmv7Dd3iP52jD7YUurynnWreFabERjOijWaC76Sx7+ypmng",
-	"PDEEbuiSBPY1uXd8enzqk1nmeEweHJ8eP3CjkUbsTo5XUBRHpqZ98vtqIY/9BPLcBohaS8z+XpHkPPl3",
-	"UD+tFjLZmG++f3o6MNs8bqbZdMVHBppfw1raZKcbP49/psErGI7WDmhZYh27JO/MGBBawFq6vg9rdxph",
-	"YAS1MZJlsx37snxsBUwzAc+lVnU7W5R80qBOlvdOcFWdBJ3kFZcRWtrp5adNk7Ar9T/jZH1rxAwnu6+7",
-	"BkqJGq63+PhwW9VtagLIzYnvrF1y/tHZuY+frj+FTLGksKH3CktEONMBl6QEmj72Jwhwljd3M2BfFjNc",
-	"mXKVe1tHzVCOZ42G1+GLNSvy5HOTzbg+YbbRrlfsf6ZSuWY8ozztHRYf44Rol5w0lx7oLR9Ma4LWxoju",
-	"eNwPx8GnbXOeI2aKGKxAKusg3pAjJ76ZMq5Cb7BYBE2SX8qb29e/SAfnTdVQ7/WgSth2WKbe4lGmD0eV",
-	"QylBn/WpucVE80T/SIXnNaorpLgtT9te7VHM9io+qH+WV5d+6bephq2LGdFC8/CQSvgh59rBcCMxxpLS",
-	"1pO6I9uk6F6qWROqTj439Z7rk8+m8H3dr4/vuFQXTXPBBoMil6+EtaT+u1f2bwm4TqNgfL3+VkAcyFKE",
-	"jTV7mYjTWwb9NFvEhPZplkGlbsvwuPBlU3BfQEGX2tdvahs+p6IF2KRcj9GL2m4QrFOWY1EWIOUTNONi",
-	"YR23Oa7sQ2FvvwlE28UorXhbSAP+mRnRtt0/o63Nxi1UhxKazm0BX1lqmiH5iNC0zw4oNAZIKDJV49oP",
-	"8b3p0T3SAdkA/58LwAq6g/q3IgeHZEiDaYQr+oDPmimAA3HlDV4AwkhSNi/gqJYWpC+t0SzXDoKvFhhe",
-	"yCFutTF8P6PaqfW9o6iro9VqdaQj5qNaFMA0jmR/Um/P839l5esO6sfMNpMrm8o9kK/xSlp3rxM+oznn",
-	"BAk6zxVifBXkXP4NPUUVl1TRJSBskEM5L4hsbq55dHqKSvkEmXmoLMfTQrujmElnzPvcFJuY7ctWvIFD",
-	"5ireRPXszWE1THt5mvDeRU9t3KxyWJtWZcJT553rQ7VhkE+hmVZzu5qvYEj3nKveS94fKCNv3Jq4t7dx",
-	"l+Af+16xt7tzUHt6O2yvvdZwj4XuFsqDGudgtjkqMZaKhxSb9+sKjrDpLzZtI5onKYKjEtMiRe5eMEqM",
-	"nDRxgsvBtKMedyTyHV275CYM8YZV1I9HfIMBnZ+SiTCteXRApgVplcqCM/xZ5WAuEcWNdrsZBVchSdtr",
-	"SG3xBNGZVvyRXDvx1YMjMwo05Cvp5/46ni9gZfqteNbRq4W+9iHfuYQpesfnbWZme0Twwl97i5WxGbaT",
-	"ypgNtAIBvoOKBO1Trb1Ac7wcNBZ75X76sz6xY6ZtPd26sjbBRRHc+NbpjE3Nw09/+aMmbIGNCE1Dy0MK",
-	"jQfSzTTZ4hav3Tgx19bMFuckwEQ275haV+fMsROX20KU9tgj01l42TS9fZPBe6eB9iubFt95GZMP/+iQ",
-	"4mHaVZvT6xi9ZYCUwEw6eSCQUQIyRcCI7FzzWAlYUl4HjZ8+U6Tt0h811O7ibpua3sf0nHxuew8GPZWb",
-	"ClR7B/XXUPwBpT8oUzUP2z7TcVQ/AUaGMnHkFkiffjtZO/Jnqf2fKyEvdWjRKv1LRiibI8wQhDeWufSA",
-	"6ciumW/oGS1ROWChpoAHEkc/Nku+UY22w99/ErcusbuUNWyXl4oWBVrZuy7d7R0GlScB2yTyLthInvlp",
-	"rTi7Pgiq4Bc7BfTXtwLhxVP/t8yA4WPbBnWkHULN+SehPCEq0YwyKnMfWVA1XqCEGVod6sHRz39sxiD+",
-	"+mLVHdP9yoLlbo6KyJV/csjT5cqeFXZMw8/i+HFhf+ekk447EmVaOJiiuEB/f3CKZOqKFqiWkKKpGUYz",
-	"TQ2+XHF3WP5UXQ0kSApMSzOs982GI+Ek4VeWmze99SoGq6C3/KDy88x0lsV72pt0milmde6pqgRlCggy",
-	"U2PSv6oDnCFxUcJdwhWNNS4AEzMVsmfCo3GOe//Dmr94TqOdtelNg8mvkAWT3SmwjhwozhemVcqUZPZL",
-	"ewjAZGJEYUzSw4lQMEjRF7D+qxmhOFzHkwMR63fyj764adddQUdlS24qfSZcgHc5ZzNTFbMjxNu9udfN",
-	"j7Fb6TR/2iNBttrlPqA1YTNT0ult/5//+u8GvXNkG+q3evKbtnY+a+Z6mmYoy+BtQG+aTvgNID++f/8O",
-	"PcOSZq2FwlV1R/pCjoRMmGF7BwNXVXL96fp/AwAA//8=",
+	"5H3bcts4mvCroPRPVToztGzn4J44F3/l1JN0dzqpODO5SLIKRH4SMaIABgAla1Ku2qt9gn2GfbB5ki18",
+	"AEhQAiXKsdLp2qvEIoXDdz7ryyAV81Jw4FoNzr8MSirpHDRI/OtJJZWQ5n+MD84HnyuQq0Ey4HQOg/NB",
+	"ap8mA5XmMKfmtTm9/BX4VOeD8zsnJ8lAr0rzptKS8eng6ioZPIUFS+HF03rRkuq8WTPDxyOWDZKBhM8V",
+	"k5ANzrWsINympFqDNN/+j/cnRw/o0eTjl7t3rv40iO34rBRp3rEd4LMb2+pFBvNSaODp6hdYma9noFLJ",
+	"Ss2EWeIR+fvfXzxd/EgySZecTIQkOmeKmO1B6YeEaTKGVMxBEZ0DYRkRE/yfhFTIzP0XXyZLyTSoIbkA",
+	"rgmdUsbJkukc31F0DiQVXJtnTJOcKsIFmVRS5yAJTCaQ6uEgsTDJgWYgG6gE1zgy99gGn4mQc6oH54Oq",
+	"QqQFFHD3LBnMGQ//3ATZr2zOdBeFFfgw3C6DCa0KbcgL92Lzaj44PzW0Nmfc/VXvw7iGKUjc6CXMxyA7",
+	"CW+Oj3cRXnC7s3ut253GLncBSjHBOzdV9vkeu/aA6ZVZSpWCK0Amfi3FuIC5+a+jCPNfWpYFS6khzOPS",
+	"vvGXfypDpV+Cnf8kYTI4H/y/40ZKHNun6tivizu26fwNTCoFGRGSTCgrICM/vPnpCXlw7/6PtxEwbg2z",
+	"xaPUfOkx1ZZJSylKkJrZs1N8iP9lGuZq15nsYm+gFFIPrpBCXtjveRLxf9Zwo1LS1cBCzSPgfb3xx/o9",
+	"Mf4npLhoa5PNI+sWW2RUw5Fmc9gUGMmAZd0yYpB8HW8lgznoXGRrBHR6EnkTqXLjJK+pkSYwLwuqISEw",
+	"nA7JcSlhAhJ4CuqhESnIsYn531hkq7VDnsQ2C4h+X9pOBkpTXSGc11k8GSyFzNTmNd7lFGXgkqqEGCFp",
+	"XiOUWI4nFc9AKk15ptqn71BgIZUgVlpM7GCeeEZ35/WHSwx5dNCUVbRtYrJy4ksEDtU48vna8cxLsc2e",
+	"5JTx50CzGLBAAqqQ1Lzk1Y+74y1FrIImwDOjUZYJUWzKISPjFUFR3T4/eN3bX40mgwLopMVD45WOso+C",
+	"z633GNdn9waBJjhJImRiDkx1JaHHHmsA9eaC2didM1wvCmsjh/lXygkDPKUhC1A+FqIAys3TXCw3EVnm",
+	"gkNisKgTAnPKCiONGR+VII2YXyP1XTevT2C3i99UzBhsXjTXuhwJXqzip+8mcTqHkWIanwI3+Hw/uNCS",
+	"pYbOfqWXwSlCmkgdaje3WtCigt1sgyfybyfB+evVw8PFQGGN3Nd0GgFHrcd6KTS70huxNMu2NVYy4HCp",
+	"R2lto0dgIRcgR0hVPWltXcDhGdsrdV/4DRqpm1cGvoBClLBJpU+Nq2HYVWmWkiePX72xlsJfH9x7QO4N",
+	"79xOCNVkLpQmZ/fIL+xxqBW7xMLnikrKNeMQE3DGRF4alWDkmlFtZj0incUS2NpjmAgJQ/JiYrSH0qwo",
+	"SEo5F5poOgPzIeOJ+WcGUCrzH6oILFhmtCOhPAvk6FSAIoKTMeSMZ1ZUruuardZkMtBwqfsTjsXFW7hc",
+	"t4POdlg+NbL8jlvwbQXPmlwrqJxH1PBzsSRiooFb6BuQUpahkyJpxlINWQQvuShQbW6K8bSgbB7D8Nsc",
+	"SEGV9njEnVbGoaLaYSOnKiQkrzc2NwEuRVFANtpHWtdKb/Ncdnv08qaU4zFjK+RQ9LgY6ub6Tm2w9b0g",
+	"y6KSo1Mol8Az89+Nw1l6U97Z9NQfnohwofudSsJCzPaEugLg7gsbJg2CHEGnSjEDAzmmlQXchgVzHTGZ",
+	"eZ+uTTINlTqcNgBMPKPE2OsZz95YL3+Tv1JaKeiwcg3E6RS4bgw1RZdD8pMUc0L5ypjoBAoFbdzYSAKh",
+	"2ZxxvIHVtbjSIBmMKecYHhhLsVQgR2khFN7JQm4kKnTSNdCsecaFHokSjBD+uAt+9k5xSEhRdMNCZLCv",
+	"W94Qd8sr2i1/y2pcsHQ0iwV2nmV37t8/fZCQu3eIUUuqj55qGaLt9R6vLGvPYEXEAiTiCylrDlwTpKrd",
+	"W6xD2UCrptPgOrts2GeOpDcR0ITrdlpVzaudW5i7PXEojSN6U9ZelkyC2kNSxIESrBM9nhHp3mNqH817",
+	"K20EvnKy2Yrqhi4ekn+BFIosjVDS6GwxIxg59KIY6/D0UAtO1TwkJ3arOgbY3ugaHtPm5hazt1TiSZVq",
+	"khtY7Uuge7hVLzLgmunVkxzSWYRezMd7KpA51WkOKuY6rNNMs3rztZ2n7JRi6J2NtmxveXbU/4Ct15O1",
+	"DaIH5VoKVUKqO0+pxQz4mtj86+mDOzFL1bw6Mh+PcmZ93+BL93Y6m3ar7edkNlS5Hi5MRWU33PShU90j",
+	"eiike5ctOpxIWmVdkigajIjYXErF3bXU+UgRTZHtEQUKEbBbLru7xqD987tfLjaBPINV2w1Zt//ROoRL",
+	"Oi8LQN349OJRjOFSuVh/E7Vo7N1ZBwRmetVe49Uvr2PfdzZT855i09h7l7sBZra0hzev26MleG27TQyS",
+	"Wz0uBGjsW7+K6YWmGuZ1dq4FadV6VqNjkxq2bR4s0nGEt7KKyYNCTEeeFNo64R8g2YSBNNaLamxtSGel",
+	"YFwr8kN6R5VDIafH1oA84kLD7QTVligyUJpMmETXqO+tkoGQbMp4h3oU01uKGKkY7K0LMT1qjnU7Rg6i",
+	"0mNxGbf5XqMBhSaaFmSZszQntDa7gRYKL26XSIhxisiSrsiYpjPM1IlK4xszWEnrEuw0AIyKX4Bc9YW8",
+	"zoUCsswFmdMVySAtqARCiQSlBQayrkk2DtpJQwbrh4tR00vol+LZiWzUaNE3O+RE4eT5NvHvsnVb/V+x",
+	"jIUcnvEMMh8kVzVyqfF4W0Duuf36dUvJFqyAaYdKKhVUmeCr+ebJLjCx4TLNQGzwlzDujEV1bizTHC5J",
+	"xqZMqyjNiaIVglVViZkvtNRQ9FUZ07YQoCpBWjcyFpvVDGQsdbPNm0ZEu0O4FUJ4hJdPalpyeIqT4HwM",
+	"8jeh4StD8pXOO8KuM8azEGASqI24o2+M3vLHnXmxaPivhzbXg/ps7iTuq93AuIk4tV3pWnHqaMi5+7Tx",
+	"oONWww+fjTp5eiwptwG7jkfdX82YouOiKzGzv5SCBRQh6dgcpaFysQQZJZvuUF1unL3d8I5wm/1qDbrB",
+	"GhBrkLUB5M8fgCWGRsN73V6Go/LQyTjZnYjtpPDfhGZpjNWnsI0k9pEEdUCuA8s9PIJ1iaE0lTbZBkaz",
+	"RPEuXTRik+ycvIlnhLbImBhhOAkSgCuxMkZa2R8s2A3+mxAwDpER6VLxNVB06hWXzHJf6D6vegO0OwBb",
+	"lSMteiF2bX/7xdi2r2ycNBL28inVbaBxidcGvXtYGkhpo0oWccPZyp9bimRU5WNBZdYjiGMXT/zpw01i",
+	"l39tE9LxsMg+0rODm3fKu+ihhGK1Xdo+l3VN+jF2GS6zESHElRL7D/kLOU3Iv//zfx6So1O01wQHG0vT",
+	"1oOxuTDCRRPoS4hiPAVX3ULGkmVTFBs1S/U441Y73/thzUWi0GpKzNqwGtNsFA1aYhrW3mPE+IIWLDvH",
+	"i1pg1OWOVPuc6xgw7WqM135JJB8z7lHDhkFnrGLTXTTnA1kdWReJJZTmrCQThI6tbxdTF2gMdcMEw7aj",
+	"KS0TzKEtm88mQs7cyhTjq+euNOdzhQnnVkoHLktIdc8k4LaiKs10AbEqNQVcu32py7Bi+janpZVmSZcb",
+	"t75WJfk5Jo/OXSHi+ZNXT5/tFDT41B8wqLRyEX1E2BZi9YmGWueyKR8xPqq3sCkspelkYpefTEa1YWM9",
+	"EoOTMcsyMCRJy3JUcWt7s3/hO4g4XGgUuiyu1tQsPxEVt3q0mGB2EK0990Kwm3Ek1Qi9Gq/gPd8gDNIZ",
+	"6OCD1FYdjeZMKRta8Iq6van9zBoZySCnPBOTSbAOw3rRYJnmAwwnm0+aYuFRKviksPU55sDBQi77U/EZ",
+	"F0vefNBE+V3mdG6Wb76nQFdleLGaFeo/prR0wYdGlmDWMhu5UmnEVqWhdXlbqYcf0aJwkNVCjAoqEUvm",
+	"qpLTImp9vZZiwoqYVeNC/qN2CiKS3gOS0qIAmSCTuww+JnJyUcmeiehkwObWqad6p7T7B8iMWSZwjsU+",
+	"Xh2S4J4OIfrZsYBGGLHYzuaNCxQ4+uGl/cmivF4VCrbk0G8gn3itMisrriBu82Osqtv0jwVw2xnM3fVa",
+	"b2oXYR0wGqZCRqKdWopqXIDKhdCMTxMyrVhGeQoJUaDNRyohEkopsioFYuwXnYN8iIHHMRCYl3pl1Rkl",
+	"Vl61S6DunSTdQY893cH6GltiH7Zg5VEsexiq6H2N/Pq73Xt21Lqj5TPaWdN6GtPgxhwY9a6bxbevt5EL",
+	"G+5bv2gLA1uFaPd3FOTvn3YGtIoInWj350ZWnCkydmprv8x0g5sGBAEcQwTsylxbWLyByY5qin0qpn/n",
+	"MuvTnVwRtnVFiqi74fTWCYB4Wfwu8aFooXtdsa4MDmuCznpIGudI4kZ+mfhtMoD5PoVMfUqSrsEh1sT7",
+	"ugqiXQS+ELPuCN8yX4VqrxDKFo+JAq1oCbqSvYrGzELd+2dW8sQMtP0qHvevRdwScAgWix39oonf7BHf",
+	"nrr+gq2Org2ybA1Xpk2rwvZwk33tKtla/uUMmP0qZ/Eb49WNmWZdcXaK0tzWs/SsDuplMDdg5i7DtElo",
+	"xjHyacTN4K0tmdzrkk28d3tBOHVH21JnYm3Q/azfaxuy3m/tGbMLdYgvTa2dgyZT4e1he8ukyb7VRqen",
+	"89Z91wzohkIcKkPEbWHdmwh1b0kEfz8dHxfGMb/RwtyYronubJDWuXMgKTcVonuImtC1/y2pIhgSsHHF",
+	"/SqJ95eYTZvx3mXL+7K5rLtxdveJGHP0WvYEclBfayJk+L0KAsPm7IbTm7x6zdDuzrtMlAsnoiIWuL2z",
+	"Za82BH5+d2FjnWPGM+WrPRJHSIktvE88jSW+EojyjKBoWT1EiGWgZlqUxOCCSsCOiWXdlIRNRLN49NTZ",
+	"bpFUArfMTQzPJOTuCVE3F6fYM6XUmQ0KQNtcZbeceSspK55xbWMSG6VDYg+VvC0SV4h0Vje7ikqm0DsA",
+	"N6GprcCjWYY5Elq8bue0O6qZmksynsFlpMKsoCkQFxkUMgNpjkilZAta9Avt+8xyp/e3Vi70/NHRnftn",
+	"xDwlOVW52T2HS9uVd/bg7M7tjrI0YIu9G3a21rs4LGw2tvoUhytpcmzGoiyjKgvj3jRSN9ldF5nr6hQx",
+	"24aQy6DXZBZU6WDChtrETadnjCxxE4ZGwFuHq9rxQedIoXDRbQZfI3nnM3QRQrOZqh7VU+5IHffo8M1K",
+	"1i4tXpxGy0QKhqmNOLUzrjTlaYfirWkei0gt4RhR0L+IjylVQUSpvSqBv3hKngjOIdXEvlYLQpf7ulFN",
+	"MlKQCp51pBttvsc4QRFIyApIxTUrgkxxU3JImCJNu12k+7tB4HYq8C8miNoANzUYQ2xuXqwNn9adooTF",
+	"FNN7VyilOeVTyz17lM3u75Ffw+m+bv3R9fzPBYPlfnCImyiBYzmqozXOwOz2E93uDT46MXwTAtuSyq4L",
+	"dcliPx2B6dWFWdCLr7Ke+YMcQxVLG0DnWpcONdb0HAOVIH/yuPn53Vtj8oJSBLtOvOzweVBSSrFgxnSx",
+	"I4BOzv562090wu1wufX9rlAkTkRECCwFyWmxADUkf3a29J8N62NnLydj0EsATi400OyWIkvGM7Hc6Ece",
+	"kj/TMvrFejAMLcsPfP17CRmvvGzkGUXh+/O7Xy7s7X68f/rj7YSwsEvJPTk7w2EGAaSUkeYeJugCfOBm",
+	"5U801Z+sJDPAxHEIZw/uDskzKYVUhErzTsf4pk/BpCWfbTO6tO4KxPZcUjClCeMf+CenRD8NyTubhV6c",
+	"WrNKpBX2mgperMhUiqUafuAf+GNQLMNiEwWkpDpX7cITFH2286EQU3PFdsOFZgWYm8/UOfn0t2dvyXEh",
+	"psdNG8Yn8oNZj8MSlP7AmweJ0Xy2U5sLDZsrN69iqyPTt5NgB7Pv8Yfq5ORu+iv+4//6zf71fli6D97Z",
+	"Dz5+Ij8YCxiwkcL3b962JLG2LnAtGageKzqNnRCgad5Mg1CkQGcYjf2lcHsNyZPmTmZbdx4q4QO3/bsP",
+	"vQ1AOEBmQGT41LHiErs/pCgAIYLd4ZYmJdBspI35NyR1DZOFedCpQzIB2LVPsLHjA2f2L+xbHX7gdfXN",
+	"+QDZraaCQaBtB6fDk+GJD22isTS4OzwZ3nVDklAIHQ+XUBRHWBxy/M/lTA39LLKpDRcYmYnU/iIbnA/+",
+	"Bvrn5cz2nASTzu6cnGyZcrbfdDPsfYuMNvsFVsqGvt0guvgy9bmCMWnGHZnPqfFkg+YhN5jCaaFaNPCM",
+	"NB6zZXpH/cjVjbgxSKBTZQS/JYnBR7PV8eL0mJblcdBeUwoVgaWdY/ao7pxwNTOPRba6MWCGM96u2upK",
+	"ywquNvB4r2vABGTXB77TfYPz907rvf949TFEigWFDcQsqSKZ4Mb9RoHnm3sees61Uxqpzy8jVsbCsLDV",
+	"fAxbbz1qzH4tvFglo46/1LGtq2Nuq487yf5XprSrUEbmaUZ1vo8DonnluB5/aK58MK4J6r0jvOPPfjgM",
+	"Pmoqlh0wEy/WfCXrdTBy7CvM4yz0kspZUDn+tbi5ef6LlLVflw3NXQ/KhE3ZeT2ZhXFi1ddcgbH8ElRn",
+	"BifmQyY9rklVEi1snYdtYNkL2Z7Ft/KfxdWFf/X7ZMPG4YhwIT48JBO+y4UxmVyfIEpS1tjVt1QTIu/F",
+	"mlXG9PGXOvt3dfwFK0iuuvnxtVD6TV2ls4agbzJ0+PDDhg8kKcIKtV4i4uSGt36UzmJE+yhNodQ3JXic",
+	"M7tOuE+hYAvj+dWZrtq6ZtwG4IfkaWUvaO1wklM5L0Cph2Qi5MwablNa2oduqlxA2s5j7UHex/lWnWNo",
+	"/Pl1lE09gNtQ6Y537ejsQ9FaM1Tne6K038ShyeyCrsgSR/8EhGaHuMXGqjZJjiF5VA97cyaqAm0HCgiJ",
+	"Y7w0cEI5LDEYGrSN8IxQTnDk2PWosdXJ1Kkdm7apb0CWSXxouNcmPWaW96tk3Hs2+SkWDobTyXeNJz+k",
+	"MdDgJELtwcMDUnwzVdjLUzHZJH4Mqfl0ZyGmODNjQqUz/iLxCWl8sZaftUHRdo/tVPvUvbMvzdrZ9T0I",
+	"1v2OwkHRHMycjeDZX/GQWPZj4hxelRvowt3kOvMEK7Jd2yO2t7nY08pNZ6T1Lx44U39IfgPILP4xkOUC",
+	"WApglNVo28R+0qE28YyuNHRfdK/9usPB1GI48vAba8Z60l+EhJpnh6ahUDSUdaCsB5e3NJettd0W+DLP",
+	"r0kL+6irb0Q37brrb25ShUXX0Z+EwBcOTDxZM4FpIiSZCpFZQYOTmErgdZwV43VMDwkejPEphvLwjE3l",
+	"llqCxAKtirv8Xpc8sl91ImkbpdZNjkepyGBLXPaJBKqhPRfzRiTWIUVHfdIIBeD847rR+kAk8JLOABNF",
+	"fFrAUaXslr7AjqU56qP6RwykKLZaD00mrxtRzUzC3tHzy6PlcnlkzNCjShbAzRmz/qDenNb4jbm9PYYx",
+	"5q4j6xwwxvRC2TBfK22C/E4km+baOFFB5vX/k0fEejALz9dunIIfL3//5ITM1UOCw0HSnI4LIHOgXDkn",
+	"vis8VYjpcXsQX6eZ2R7nd0D0tDeKoCd8+tWprIsmKavcfAI/sYJpBcVkc7AfObKZr5zi4DSxAJn4mXTK",
+	"j6nLtmS2MPPq5xJ2pQjr2YWHBbXdIybw7IOvBvDaBEOjzgz0ElRxtb7TAn+HoB73uyHc1mFoC4u6gPcS",
+	"Dgm2l1EN8RIO7IUKrPfwSYUkcD9wPKJIXD6hMGLCixZfAmIJHN8Wy6063iUXOsH7E+PZS/dOPD69Fmv4",
+	"3PfnwXY3DfawV78rtzYYURelGAvFQ5LN21UJRxRbi7HtweAkIXA0p6xIiPudHZbZGJvPbLiscTPl4ZYi",
+	"viNpF92ESantLOonI3yHKSg/ICMWc/KPDoi0IBFc2u1cvAHwBxBpzd1uPIGr8Euan1C0xX+ETdzPVuyD",
+	"tWNf/WaLkrZZ+ea5HxP+Faj8brzQ6Mjzb22etobDR53Rm6wl6SDBN8EMq1pxW7FBliDBdwBlQftPIy/I",
+	"lC62Cote2eruPHVMzTStkxsh7QEtiuCnQVqdnQk+/PiHVzVhC2fMaPawPGhuyG3Szo3b4kxvWa/HQVX9",
+	"HazVbOkcO2ypf3wUO+Mu6qat7zJA2moA/caixXcOxp0qefDUIbZb1tprSF5xIFpSrhw9ZJCyDFRiM4nh",
+	"7wGVEhZMVEHjos/FGLn0uYLK/eiwLabpI3qOvzS181stlesSVPP7ud+C8bcw/UGRanDY9EnuB/Vj4FuK",
+	"BJ7x7AZAn3w/mZHs92L735dCbGC7Zvpn+BNihGK9QDN4Phqw3p+icqBSj4FuCXk+r1/5Wo6+eSJpftz2",
+	"avO3sG/Uw8HZcr8TRVzQVTMc1reU29+oXNrf+Ql/t/dhQBqKeDNvT7rwE03iJPFOMg2/2UkZf3xJE84o",
+	"/78lahCPTavQkTE6DeYfhvREmCITxpnKvffC9P4EJXEm1rYErXn+vB4V8Mcnq/YUsG9MWG7IeISu/JND",
+	"arBLq498SYidV+GnkfmfJ2l+Zjw1xME1owX54e4JUYlL6ZFKQULGOLAFS719Mu/2dvrTVbklCFNQNseB",
+	"Nt+tyxNO2/nGdPOyM5vLYRn0Xx+Ufh5jv02877sO2WGqt9WNWErGNWSE2l9acl81TtQ2csHGuE5/5g3Q",
+	"DCcn9Ayq1AZ4NGJ/9+wPHzdp5lF0htrUN4i0qfaklBYdaCFmWFWGaZ9+oZWmR3KfwIojoWDYQJdT/I96",
+	"zMDh+kDcFrEuEP/oq9OTrn+UqQbcTPlouwRvck4mmHmzY7Y2c5JX9YexsfgGP41KUA13uQUMJ6xHY1r9",
+	"3//+r/+uj3dObNP5Rt963fotJvXsi7pFxCJ4c6OXdbf42ibP3759TR5TxdJGQtGyvKV8skhBKnEgnduD",
+	"luXg6uPV/wYAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
