@@ -29,7 +29,9 @@ export type Action =
   | 'see_sessions'
   | 'end_any'
   | 'read_trail'
-  | 'enrol_devices';
+  | 'enrol_devices'
+  | 'see_devices'
+  | 'revoke_device';
 
 export interface PersonView {
   id: string;
