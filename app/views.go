@@ -22,7 +22,7 @@ type PersonView struct {
 	Role      string   `json:"role"` // support, lead, auditor, superadmin
 	Tier      int      `json:"tier"`
 	Privilege bool     `json:"privilege"`
-	Actions   []string `json:"actions"` // find_members, impersonate, see_sessions, end_any, read_trail, enrol_devices, erase, hold
+	Actions   []string `json:"actions"` // find_members, impersonate, see_sessions, end_any, read_trail, enrol_devices, see_devices, revoke_device, erase, hold
 }
 
 // ProblemView is a refusal or failure for a person to read.

@@ -292,6 +292,27 @@ func (e PulseState) Valid() bool {
 	}
 }
 
+// Defines values for RevokeRequestWhy.
+const (
+	Lost     RevokeRequestWhy = "lost"
+	Returned RevokeRequestWhy = "returned"
+	Stolen   RevokeRequestWhy = "stolen"
+)
+
+// Valid indicates whether the value is a known member of the RevokeRequestWhy enum.
+func (e RevokeRequestWhy) Valid() bool {
+	switch e {
+	case Lost:
+		return true
+	case Returned:
+		return true
+	case Stolen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionState.
 const (
 	SessionStateEnded   SessionState = "ended"
@@ -389,6 +410,14 @@ type Actor struct {
 	Sub  string  `json:"sub"`
 }
 
+// ChainHead Where the chain of the session's device ends now, signed by it
+type ChainHead struct {
+	Epoch     string `json:"epoch"`
+	Leaf      []byte `json:"leaf"`
+	Seq       int64  `json:"seq"`
+	Signature []byte `json:"signature"`
+}
+
 // Consent defines model for Consent.
 type Consent struct {
 	At       *time.Time `json:"at,omitempty"`
@@ -410,11 +439,46 @@ type Cookie struct {
 // CookieSameSite defines model for Cookie.SameSite.
 type CookieSameSite string
 
+// DevicePage defines model for DevicePage.
+type DevicePage struct {
+	Items      []DeviceRow `json:"items"`
+	NextCursor *string     `json:"next_cursor,omitempty"`
+	ServerTime time.Time   `json:"server_time"`
+}
+
 // DeviceRecord defines model for DeviceRecord.
 type DeviceRecord struct {
 	// Envelope Deterministic CBOR (RFC 8949 4.2), at most 64 KiB
-	Envelope []byte       `json:"envelope"`
-	Texts    []RecordText `json:"texts"`
+	Envelope []byte `json:"envelope"`
+
+	// Quarantined With what the platform refused the record before. If it still cannot take it in, it keeps it as evidence and the chain goes on behind it
+	Quarantined *string      `json:"quarantined,omitempty"`
+	Texts       []RecordText `json:"texts"`
+}
+
+// DeviceRow defines model for DeviceRow.
+type DeviceRow struct {
+	// Alarms How often what it said contradicted what the platform holds
+	Alarms int `json:"alarms"`
+
+	// Claimed The last record it says that chain has
+	Claimed    int64     `json:"claimed"`
+	EnrolledAt time.Time `json:"enrolled_at"`
+
+	// Epoch The chain it began last
+	Epoch *string `json:"epoch,omitempty"`
+
+	// Held The last record of that chain the platform has
+	Held int64  `json:"held"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+
+	// Pending Records it has and the platform has not
+	Pending   int64      `json:"pending"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// SeenAt When it last spoke of its chain, signed by it
+	SeenAt *time.Time `json:"seen_at,omitempty"`
 }
 
 // EndRequest defines model for EndRequest.
@@ -447,6 +511,18 @@ type Enrolled struct {
 type EnrolmentCode struct {
 	Code      string    `json:"code"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// EpochHead defines model for EpochHead.
+type EpochHead struct {
+	// Leaf Of that record, 32 bytes; zeros when there is none
+	Leaf []byte `json:"leaf"`
+
+	// Seq The last record of the chain; 0 when it has none
+	Seq int64 `json:"seq"`
+
+	// Signature The device's, over that head
+	Signature []byte `json:"signature"`
 }
 
 // Erasure defines model for Erasure.
@@ -511,6 +587,26 @@ type JWKS struct {
 		Use string `json:"use"`
 		X   string `json:"x"`
 	} `json:"keys"`
+}
+
+// LogStatements defines model for LogStatements.
+type LogStatements struct {
+	Statements []string `json:"statements"`
+}
+
+// LogTrust defines model for LogTrust.
+type LogTrust struct {
+	// LogKeys Verifier keys of its checkpoints (c2sp.org/signed-note), the oldest first
+	LogKeys []string `json:"log_keys"`
+
+	// Origin The log's name (c2sp.org/tlog-checkpoint)
+	Origin string `json:"origin"`
+
+	// OutboxKey Public key to which a device seals its outbox, as a way back without its keyring
+	OutboxKey *[]byte `json:"outbox_key,omitempty"`
+
+	// RecoveryKeys Verifier keys of those who may declare a restore
+	RecoveryKeys []string `json:"recovery_keys"`
 }
 
 // Me defines model for Me.
@@ -616,15 +712,25 @@ type Person struct {
 	Name  string `json:"name"`
 }
 
+// Positions defines model for Positions.
+type Positions struct {
+	First int64 `json:"first"`
+
+	// Positions Of first, first + 1, …; -1 for one that the log holds no record of, since it was bridged
+	Positions []int64 `json:"positions"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
+	// BadSeq With record_invalid: the first record that cannot be taken in
+	BadSeq *int64      `json:"bad_seq,omitempty"`
 	Code   ProblemCode `json:"code"`
 	Detail *string     `json:"detail,omitempty"`
 
 	// Hint What the reader can do about it
 	Hint string `json:"hint"`
 
-	// NextSeq With chain_gap: the sequence the platform expects
+	// NextSeq With chain_gap, and with chain_fork about a head: the sequence the platform expects
 	NextSeq *int64 `json:"next_seq,omitempty"`
 	Status  int    `json:"status"`
 
@@ -703,6 +809,21 @@ type RedeemRequest struct {
 
 	// Signature The device's, over the handoff claim
 	Signature []byte `json:"signature"`
+}
+
+// RevokeRequest defines model for RevokeRequest.
+type RevokeRequest struct {
+	Why RevokeRequestWhy `json:"why"`
+}
+
+// RevokeRequestWhy defines model for RevokeRequest.Why.
+type RevokeRequestWhy string
+
+// RevokedDevice defines model for RevokedDevice.
+type RevokedDevice struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	RevokedAt time.Time `json:"revoked_at"`
 }
 
 // Session defines model for Session.
@@ -855,6 +976,12 @@ type WhyRequest struct {
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DeviceID defines model for DeviceID.
+type DeviceID = string
+
+// Epoch defines model for Epoch.
+type Epoch = string
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = openapi_types.UUID
 
@@ -867,8 +994,26 @@ type MemberID = string
 // SessionID defines model for SessionID.
 type SessionID = string
 
+// ListPositionsParams defines parameters for ListPositions.
+type ListPositionsParams struct {
+	First int64 `form:"first" json:"first"`
+	Limit *int  `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListDevicesParams defines parameters for ListDevices.
+type ListDevicesParams struct {
+	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // EnrolDeviceParams defines parameters for EnrolDevice.
 type EnrolDeviceParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RevokeDeviceParams defines parameters for RevokeDevice.
+type RevokeDeviceParams struct {
 	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -966,8 +1111,14 @@ type MarkNoticesReadJSONRequestBody = NoticesReadRequest
 // PostRecordsJSONRequestBody defines body for PostRecords for application/json ContentType.
 type PostRecordsJSONRequestBody = RecordBatch
 
+// PostHeadJSONRequestBody defines body for PostHead for application/json ContentType.
+type PostHeadJSONRequestBody = EpochHead
+
 // EnrolDeviceJSONRequestBody defines body for EnrolDevice for application/json ContentType.
 type EnrolDeviceJSONRequestBody = EnrolRequest
+
+// RevokeDeviceJSONRequestBody defines body for RevokeDevice for application/json ContentType.
+type RevokeDeviceJSONRequestBody = RevokeRequest
 
 // IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
 type IntrospectFormdataRequestBody = IntrospectRequest
@@ -989,6 +1140,9 @@ type StartSessionJSONRequestBody = StartRequest
 
 // EndSessionJSONRequestBody defines body for EndSession for application/json ContentType.
 type EndSessionJSONRequestBody = EndRequest
+
+// HeartbeatJSONRequestBody defines body for Heartbeat for application/json ContentType.
+type HeartbeatJSONRequestBody = ChainHead
 
 // WriteNoteJSONRequestBody defines body for WriteNote for application/json ContentType.
 type WriteNoteJSONRequestBody = NoteRequest
@@ -1130,6 +1284,30 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/audit/{device_id}/{epoch} (the `PostRecords` operationId).
 	PostRecords(ctx context.Context, deviceID string, epoch string, body PostRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PostHeadWithBody Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithBody(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHead(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	//
+	// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+	ListPositions(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	//
+	// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+	ListDevices(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// EnrolDeviceWithBody Enrol a device's public key
 	//
 	// Takes any type of body and a specified content type.
@@ -1143,6 +1321,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithBody(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDevice(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	//
@@ -1162,6 +1354,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/introspect (the `Introspect` operationId).
 	IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	//
+	// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+	ListLogStatements(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	//
+	// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+	GetLogTrust(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	//
@@ -1272,10 +1474,19 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/sessions/{session_id}/end (the `EndSession` operationId).
 	EndSession(ctx context.Context, sessionID SessionID, params *EndSessionParams, body EndSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Heartbeat Say that the desktop still watches the session; answers its state
+	// HeartbeatWithBody Say that the desktop still watches the session; answers its state
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-	Heartbeat(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	HeartbeatWithBody(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Heartbeat Say that the desktop still watches the session; answers its state
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+	Heartbeat(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WriteNoteWithBody Write the close-out note; the session is finished with it
 	//
@@ -1477,6 +1688,70 @@ func (c *Client) PostRecords(ctx context.Context, deviceID string, epoch string,
 	return c.Client.Do(req)
 }
 
+// PostHeadWithBody Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *Client) PostHeadWithBody(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostHeadRequestWithBody(c.Server, deviceID, epoch, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *Client) PostHead(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostHeadRequest(c.Server, deviceID, epoch, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+//
+// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+func (c *Client) ListPositions(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPositionsRequest(c.Server, deviceID, epoch, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+//
+// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+func (c *Client) ListDevices(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDevicesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // EnrolDeviceWithBody Enrol a device's public key
 //
 // Takes any type of body and a specified content type.
@@ -1501,6 +1776,40 @@ func (c *Client) EnrolDeviceWithBody(ctx context.Context, params *EnrolDevicePar
 // Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 func (c *Client) EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEnrolDeviceRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *Client) RevokeDeviceWithBody(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequestWithBody(c.Server, deviceID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *Client) RevokeDevice(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequest(c.Server, deviceID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1550,6 +1859,36 @@ func (c *Client) IntrospectWithBody(ctx context.Context, contentType string, bod
 // Corresponds with POST /v1/introspect (the `Introspect` operationId).
 func (c *Client) IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIntrospectRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+//
+// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+func (c *Client) ListLogStatements(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLogStatementsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLogTrust The log's name and keys, for a device to keep when it enrols
+//
+// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+func (c *Client) GetLogTrust(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLogTrustRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -1839,11 +2178,30 @@ func (c *Client) EndSession(ctx context.Context, sessionID SessionID, params *En
 	return c.Client.Do(req)
 }
 
-// Heartbeat Say that the desktop still watches the session; answers its state
+// HeartbeatWithBody Say that the desktop still watches the session; answers its state
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-func (c *Client) Heartbeat(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewHeartbeatRequest(c.Server, sessionID)
+func (c *Client) HeartbeatWithBody(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeartbeatRequestWithBody(c.Server, sessionID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Heartbeat Say that the desktop still watches the session; answers its state
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+func (c *Client) Heartbeat(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeartbeatRequest(c.Server, sessionID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2222,6 +2580,202 @@ func NewPostRecordsRequestWithBody(server string, deviceID string, epoch string,
 	return req, nil
 }
 
+// NewPostHeadRequest calls the generic PostHead builder with application/json body
+func NewPostHeadRequest(server string, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostHeadRequestWithBody(server, deviceID, epoch, "application/json", bodyReader)
+}
+
+// NewPostHeadRequestWithBody constructs an http.Request for the PostHead method, with any body, and a specified content type
+func NewPostHeadRequestWithBody(server string, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "epoch", epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/%s/%s/head", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPositionsRequest constructs an http.Request for the ListPositions method
+func NewListPositionsRequest(server string, deviceID DeviceID, epoch Epoch, params *ListPositionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "epoch", epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/%s/%s/positions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "first", params.First, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListDevicesRequest constructs an http.Request for the ListDevices method
+func NewListDevicesRequest(server string, params *ListDevicesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewEnrolDeviceRequest calls the generic EnrolDevice builder with application/json body
 func NewEnrolDeviceRequest(server string, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2243,6 +2797,66 @@ func NewEnrolDeviceRequestWithBody(server string, params *EnrolDeviceParams, con
 	}
 
 	operationPath := fmt.Sprintf("/v1/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRevokeDeviceRequest calls the generic RevokeDevice builder with application/json body
+func NewRevokeDeviceRequest(server string, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevokeDeviceRequestWithBody(server, deviceID, params, "application/json", bodyReader)
+}
+
+// NewRevokeDeviceRequestWithBody constructs an http.Request for the RevokeDevice method, with any body, and a specified content type
+func NewRevokeDeviceRequestWithBody(server string, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/revoke", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2351,6 +2965,60 @@ func NewIntrospectRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListLogStatementsRequest constructs an http.Request for the ListLogStatements method
+func NewListLogStatementsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/log/statements")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetLogTrustRequest constructs an http.Request for the GetLogTrust method
+func NewGetLogTrustRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/log/trust")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -2955,8 +3623,19 @@ func NewEndSessionRequestWithBody(server string, sessionID SessionID, params *En
 	return req, nil
 }
 
-// NewHeartbeatRequest constructs an http.Request for the Heartbeat method
-func NewHeartbeatRequest(server string, sessionID SessionID) (*http.Request, error) {
+// NewHeartbeatRequest calls the generic Heartbeat builder with application/json body
+func NewHeartbeatRequest(server string, sessionID SessionID, body HeartbeatJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewHeartbeatRequestWithBody(server, sessionID, "application/json", bodyReader)
+}
+
+// NewHeartbeatRequestWithBody constructs an http.Request for the Heartbeat method, with any body, and a specified content type
+func NewHeartbeatRequestWithBody(server string, sessionID SessionID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2981,10 +3660,12 @@ func NewHeartbeatRequest(server string, sessionID SessionID) (*http.Request, err
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3374,6 +4055,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/audit/{device_id}/{epoch} (the `PostRecords` operationId).
 	PostRecordsWithResponse(ctx context.Context, deviceID string, epoch string, body PostRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostRecordsResponse, error)
 
+	// PostHeadWithBodyWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithBodyWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostHeadResponse, error)
+
+	// PostHeadWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*PostHeadResponse, error)
+
+	// ListPositionsWithResponse Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+	ListPositionsWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*ListPositionsResponse, error)
+
+	// ListDevicesWithResponse Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+	ListDevicesWithResponse(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error)
+
 	// EnrolDeviceWithBodyWithResponse Enrol a device's public key
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -3387,6 +4096,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDeviceWithResponse(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolDeviceResponse, error)
+
+	// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithBodyWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
+
+	// RevokeDeviceWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
 
 	// CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
 	//
@@ -3408,6 +4131,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/introspect (the `Introspect` operationId).
 	IntrospectWithFormdataBodyWithResponse(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectResponse, error)
+
+	// ListLogStatementsWithResponse Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+	ListLogStatementsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLogStatementsResponse, error)
+
+	// GetLogTrustWithResponse The log's name and keys, for a device to keep when it enrols
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+	GetLogTrustWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLogTrustResponse, error)
 
 	// GetMeWithResponse Who is signed in, what they may do, their live session and the notes they owe
 	//
@@ -3528,12 +4265,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/sessions/{session_id}/end (the `EndSession` operationId).
 	EndSessionWithResponse(ctx context.Context, sessionID SessionID, params *EndSessionParams, body EndSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
 
-	// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+	// HeartbeatWithBodyWithResponse Say that the desktop still watches the session; answers its state
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-	HeartbeatWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
+	HeartbeatWithBodyWithResponse(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
+
+	// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+	HeartbeatWithResponse(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
 
 	// WriteNoteWithBodyWithResponse Write the close-out note; the session is finished with it
 	//
@@ -3866,6 +4610,150 @@ func (r PostRecordsResponse) ContentType() string {
 	return ""
 }
 
+type PostHeadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordAck
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostHeadResponse) GetJSON200() *RecordAck {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostHeadResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostHeadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostHeadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostHeadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostHeadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPositionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Positions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPositionsResponse) GetJSON200() *Positions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPositionsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPositionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPositionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPositionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPositionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDevicesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DevicePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDevicesResponse) GetJSON200() *DevicePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDevicesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDevicesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDevicesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDevicesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDevicesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type EnrolDeviceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3908,6 +4796,54 @@ func (r EnrolDeviceResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EnrolDeviceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeDeviceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RevokedDevice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeDeviceResponse) GetJSON200() *RevokedDevice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeDeviceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeDeviceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeDeviceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeDeviceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeDeviceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4004,6 +4940,102 @@ func (r IntrospectResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r IntrospectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListLogStatementsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogStatements
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLogStatementsResponse) GetJSON200() *LogStatements {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLogStatementsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLogStatementsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLogStatementsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLogStatementsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLogStatementsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetLogTrustResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogTrust
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLogTrustResponse) GetJSON200() *LogTrust {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetLogTrustResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLogTrustResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLogTrustResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLogTrustResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLogTrustResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4936,6 +5968,58 @@ func (c *ClientWithResponses) PostRecordsWithResponse(ctx context.Context, devic
 	return ParsePostRecordsResponse(rsp)
 }
 
+// PostHeadWithBodyWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *ClientWithResponses) PostHeadWithBodyWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostHeadResponse, error) {
+	rsp, err := c.PostHeadWithBody(ctx, deviceID, epoch, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostHeadResponse(rsp)
+}
+
+// PostHeadWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *ClientWithResponses) PostHeadWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*PostHeadResponse, error) {
+	rsp, err := c.PostHead(ctx, deviceID, epoch, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostHeadResponse(rsp)
+}
+
+// ListPositionsWithResponse Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+func (c *ClientWithResponses) ListPositionsWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*ListPositionsResponse, error) {
+	rsp, err := c.ListPositions(ctx, deviceID, epoch, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPositionsResponse(rsp)
+}
+
+// ListDevicesWithResponse Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+func (c *ClientWithResponses) ListDevicesWithResponse(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error) {
+	rsp, err := c.ListDevices(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDevicesResponse(rsp)
+}
+
 // EnrolDeviceWithBodyWithResponse Enrol a device's public key
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4960,6 +6044,32 @@ func (c *ClientWithResponses) EnrolDeviceWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseEnrolDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithBodyWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDeviceWithBody(ctx, deviceID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDevice(ctx, deviceID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
 }
 
 // CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
@@ -4999,6 +6109,32 @@ func (c *ClientWithResponses) IntrospectWithFormdataBodyWithResponse(ctx context
 		return nil, err
 	}
 	return ParseIntrospectResponse(rsp)
+}
+
+// ListLogStatementsWithResponse Signed notes about the log itself, the oldest first - keys handed over, restores declared
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+func (c *ClientWithResponses) ListLogStatementsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLogStatementsResponse, error) {
+	rsp, err := c.ListLogStatements(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLogStatementsResponse(rsp)
+}
+
+// GetLogTrustWithResponse The log's name and keys, for a device to keep when it enrols
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+func (c *ClientWithResponses) GetLogTrustWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLogTrustResponse, error) {
+	rsp, err := c.GetLogTrust(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLogTrustResponse(rsp)
 }
 
 // GetMeWithResponse Who is signed in, what they may do, their live session and the notes they owe
@@ -5222,13 +6358,26 @@ func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, sessio
 	return ParseEndSessionResponse(rsp)
 }
 
-// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+// HeartbeatWithBodyWithResponse Say that the desktop still watches the session; answers its state
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-func (c *ClientWithResponses) HeartbeatWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
-	rsp, err := c.Heartbeat(ctx, sessionID, reqEditors...)
+func (c *ClientWithResponses) HeartbeatWithBodyWithResponse(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
+	rsp, err := c.HeartbeatWithBody(ctx, sessionID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHeartbeatResponse(rsp)
+}
+
+// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+func (c *ClientWithResponses) HeartbeatWithResponse(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
+	rsp, err := c.Heartbeat(ctx, sessionID, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -5529,6 +6678,105 @@ func ParsePostRecordsResponse(rsp *http.Response) (*PostRecordsResponse, error) 
 	return response, nil
 }
 
+// ParsePostHeadResponse parses an HTTP response from a PostHeadWithResponse call
+func ParsePostHeadResponse(rsp *http.Response) (*PostHeadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostHeadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordAck
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPositionsResponse parses an HTTP response from a ListPositionsWithResponse call
+func ParseListPositionsResponse(rsp *http.Response) (*ListPositionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPositionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Positions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDevicesResponse parses an HTTP response from a ListDevicesWithResponse call
+func ParseListDevicesResponse(rsp *http.Response) (*ListDevicesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDevicesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DevicePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseEnrolDeviceResponse parses an HTTP response from a EnrolDeviceWithResponse call
 func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5545,6 +6793,39 @@ func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Enrolled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeDeviceResponse parses an HTTP response from a RevokeDeviceWithResponse call
+func ParseRevokeDeviceResponse(rsp *http.Response) (*RevokeDeviceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeDeviceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RevokedDevice
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5611,6 +6892,72 @@ func ParseIntrospectResponse(rsp *http.Response) (*IntrospectResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Introspection
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListLogStatementsResponse parses an HTTP response from a ListLogStatementsWithResponse call
+func ParseListLogStatementsResponse(rsp *http.Response) (*ListLogStatementsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLogStatementsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogStatements
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLogTrustResponse parses an HTTP response from a GetLogTrustWithResponse call
+func ParseGetLogTrustResponse(rsp *http.Response) (*GetLogTrustResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLogTrustResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogTrust
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6205,15 +7552,33 @@ type ServerInterface interface {
 	// PostRecords Deliver a device's records in order. Duplicates are harmless; forks and gaps are refused
 	// (POST /v1/audit/{device_id}/{epoch})
 	PostRecords(w http.ResponseWriter, r *http.Request, deviceID string, epoch string)
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	// (POST /v1/audit/{device_id}/{epoch}/head)
+	PostHead(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch)
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	// (GET /v1/audit/{device_id}/{epoch}/positions)
+	ListPositions(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch, params ListPositionsParams)
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	// (GET /v1/devices)
+	ListDevices(w http.ResponseWriter, r *http.Request, params ListDevicesParams)
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams)
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	// (POST /v1/devices/{device_id}/revoke)
+	RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(w http.ResponseWriter, r *http.Request, params CreateEnrolmentCodeParams)
 	// Introspect Is this session token good right now (RFC 7662)? A positive answer holds at most 500 ms; unreachable means refuse
 	// (POST /v1/introspect)
 	Introspect(w http.ResponseWriter, r *http.Request)
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	// (GET /v1/log/statements)
+	ListLogStatements(w http.ResponseWriter, r *http.Request)
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	// (GET /v1/log/trust)
+	GetLogTrust(w http.ResponseWriter, r *http.Request)
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	// (GET /v1/me)
 	GetMe(w http.ResponseWriter, r *http.Request)
@@ -6417,6 +7782,151 @@ func (siw *ServerInterfaceWrapper) PostRecords(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// PostHead operation middleware
+func (siw *ServerInterfaceWrapper) PostHead(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "epoch" -------------
+	var epoch Epoch
+
+	err = runtime.BindStyledParameterWithOptions("simple", "epoch", r.PathValue("epoch"), &epoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostHead(w, r, deviceID, epoch)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListPositions operation middleware
+func (siw *ServerInterfaceWrapper) ListPositions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "epoch" -------------
+	var epoch Epoch
+
+	err = runtime.BindStyledParameterWithOptions("simple", "epoch", r.PathValue("epoch"), &epoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPositionsParams
+
+	// ------------- Required query parameter "first" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "first", r.URL.Query(), &params.First, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "first"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "first", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPositions(w, r, deviceID, epoch, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListDevices operation middleware
+func (siw *ServerInterfaceWrapper) ListDevices(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDevicesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDevices(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // EnrolDevice operation middleware
 func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Request) {
 
@@ -6453,6 +7963,60 @@ func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.EnrolDevice(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeDevice operation middleware
+func (siw *ServerInterfaceWrapper) RevokeDevice(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeDeviceParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeDevice(w, r, deviceID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6512,6 +8076,34 @@ func (siw *ServerInterfaceWrapper) Introspect(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Introspect(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListLogStatements operation middleware
+func (siw *ServerInterfaceWrapper) ListLogStatements(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListLogStatements(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetLogTrust operation middleware
+func (siw *ServerInterfaceWrapper) GetLogTrust(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLogTrust(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -7397,7 +8989,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/setup", wrapper.ClaimSetup)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/me", wrapper.GetMe)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/enrolment-codes", wrapper.CreateEnrolmentCode)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/devices", wrapper.ListDevices)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices", wrapper.EnrolDevice)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/revoke", wrapper.RevokeDevice)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members", wrapper.FindMembers)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members/{member_id}", wrapper.GetMember)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/identity-checks", wrapper.CheckIdentity)
@@ -7412,6 +9006,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/end", wrapper.EndSession)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/note", wrapper.WriteNote)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}", wrapper.PostRecords)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/head", wrapper.PostHead)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/positions", wrapper.ListPositions)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/trust", wrapper.GetLogTrust)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/statements", wrapper.ListLogStatements)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
@@ -7648,6 +9246,127 @@ func (response PostRecordsdefaultApplicationProblemPlusJSONResponse) VisitPostRe
 	return err
 }
 
+type PostHeadRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Epoch    Epoch    `json:"epoch"`
+	Body     *PostHeadJSONRequestBody
+}
+
+type PostHeadResponseObject interface {
+	VisitPostHeadResponse(w http.ResponseWriter) error
+}
+
+type PostHead200JSONResponse RecordAck
+
+func (response PostHead200JSONResponse) VisitPostHeadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostHeaddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostHeaddefaultApplicationProblemPlusJSONResponse) VisitPostHeadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPositionsRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Epoch    Epoch    `json:"epoch"`
+	Params   ListPositionsParams
+}
+
+type ListPositionsResponseObject interface {
+	VisitListPositionsResponse(w http.ResponseWriter) error
+}
+
+type ListPositions200JSONResponse Positions
+
+func (response ListPositions200JSONResponse) VisitListPositionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPositionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPositionsdefaultApplicationProblemPlusJSONResponse) VisitListPositionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevicesRequestObject struct {
+	Params ListDevicesParams
+}
+
+type ListDevicesResponseObject interface {
+	VisitListDevicesResponse(w http.ResponseWriter) error
+}
+
+type ListDevices200JSONResponse DevicePage
+
+func (response ListDevices200JSONResponse) VisitListDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevicesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDevicesdefaultApplicationProblemPlusJSONResponse) VisitListDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EnrolDeviceRequestObject struct {
 	Params EnrolDeviceParams
 	Body   *EnrolDeviceJSONRequestBody
@@ -7677,6 +9396,47 @@ type EnrolDevicedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnrolDevicedefaultApplicationProblemPlusJSONResponse) VisitEnrolDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDeviceRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Params   RevokeDeviceParams
+	Body     *RevokeDeviceJSONRequestBody
+}
+
+type RevokeDeviceResponseObject interface {
+	VisitRevokeDeviceResponse(w http.ResponseWriter) error
+}
+
+type RevokeDevice200JSONResponse RevokedDevice
+
+func (response RevokeDevice200JSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDevicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeDevicedefaultApplicationProblemPlusJSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7755,6 +9515,82 @@ type IntrospectdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response IntrospectdefaultApplicationProblemPlusJSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLogStatementsRequestObject struct {
+}
+
+type ListLogStatementsResponseObject interface {
+	VisitListLogStatementsResponse(w http.ResponseWriter) error
+}
+
+type ListLogStatements200JSONResponse LogStatements
+
+func (response ListLogStatements200JSONResponse) VisitListLogStatementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLogStatementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLogStatementsdefaultApplicationProblemPlusJSONResponse) VisitListLogStatementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogTrustRequestObject struct {
+}
+
+type GetLogTrustResponseObject interface {
+	VisitGetLogTrustResponse(w http.ResponseWriter) error
+}
+
+type GetLogTrust200JSONResponse LogTrust
+
+func (response GetLogTrust200JSONResponse) VisitGetLogTrustResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogTrustdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLogTrustdefaultApplicationProblemPlusJSONResponse) VisitGetLogTrustResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8201,6 +10037,7 @@ func (response EndSessiondefaultApplicationProblemPlusJSONResponse) VisitEndSess
 
 type HeartbeatRequestObject struct {
 	SessionID SessionID `json:"session_id"`
+	Body      *HeartbeatJSONRequestBody
 }
 
 type HeartbeatResponseObject interface {
@@ -8457,15 +10294,33 @@ type StrictServerInterface interface {
 	// PostRecords Deliver a device's records in order. Duplicates are harmless; forks and gaps are refused
 	// (POST /v1/audit/{device_id}/{epoch})
 	PostRecords(ctx context.Context, request PostRecordsRequestObject) (PostRecordsResponseObject, error)
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	// (POST /v1/audit/{device_id}/{epoch}/head)
+	PostHead(ctx context.Context, request PostHeadRequestObject) (PostHeadResponseObject, error)
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	// (GET /v1/audit/{device_id}/{epoch}/positions)
+	ListPositions(ctx context.Context, request ListPositionsRequestObject) (ListPositionsResponseObject, error)
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	// (GET /v1/devices)
+	ListDevices(ctx context.Context, request ListDevicesRequestObject) (ListDevicesResponseObject, error)
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(ctx context.Context, request EnrolDeviceRequestObject) (EnrolDeviceResponseObject, error)
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	// (POST /v1/devices/{device_id}/revoke)
+	RevokeDevice(ctx context.Context, request RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(ctx context.Context, request CreateEnrolmentCodeRequestObject) (CreateEnrolmentCodeResponseObject, error)
 	// Introspect Is this session token good right now (RFC 7662)? A positive answer holds at most 500 ms; unreachable means refuse
 	// (POST /v1/introspect)
 	Introspect(ctx context.Context, request IntrospectRequestObject) (IntrospectResponseObject, error)
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	// (GET /v1/log/statements)
+	ListLogStatements(ctx context.Context, request ListLogStatementsRequestObject) (ListLogStatementsResponseObject, error)
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	// (GET /v1/log/trust)
+	GetLogTrust(ctx context.Context, request GetLogTrustRequestObject) (GetLogTrustResponseObject, error)
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -8732,6 +10587,94 @@ func (sh *strictHandler) PostRecords(w http.ResponseWriter, r *http.Request, dev
 	}
 }
 
+// PostHead operation middleware
+func (sh *strictHandler) PostHead(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch) {
+	var request PostHeadRequestObject
+
+	request.DeviceID = deviceID
+	request.Epoch = epoch
+
+	var body PostHeadJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostHead(ctx, request.(PostHeadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostHead")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostHeadResponseObject); ok {
+		if err := validResponse.VisitPostHeadResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPositions operation middleware
+func (sh *strictHandler) ListPositions(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch, params ListPositionsParams) {
+	var request ListPositionsRequestObject
+
+	request.DeviceID = deviceID
+	request.Epoch = epoch
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPositions(ctx, request.(ListPositionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPositions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPositionsResponseObject); ok {
+		if err := validResponse.VisitListPositionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDevices operation middleware
+func (sh *strictHandler) ListDevices(w http.ResponseWriter, r *http.Request, params ListDevicesParams) {
+	var request ListDevicesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDevices(ctx, request.(ListDevicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDevices")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDevicesResponseObject); ok {
+		if err := validResponse.VisitListDevicesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // EnrolDevice operation middleware
 func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams) {
 	var request EnrolDeviceRequestObject
@@ -8758,6 +10701,40 @@ func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(EnrolDeviceResponseObject); ok {
 		if err := validResponse.VisitEnrolDeviceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeDevice operation middleware
+func (sh *strictHandler) RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams) {
+	var request RevokeDeviceRequestObject
+
+	request.DeviceID = deviceID
+	request.Params = params
+
+	var body RevokeDeviceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeDevice(ctx, request.(RevokeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeDevice")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeDeviceResponseObject); ok {
+		if err := validResponse.VisitRevokeDeviceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8819,6 +10796,54 @@ func (sh *strictHandler) Introspect(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(IntrospectResponseObject); ok {
 		if err := validResponse.VisitIntrospectResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListLogStatements operation middleware
+func (sh *strictHandler) ListLogStatements(w http.ResponseWriter, r *http.Request) {
+	var request ListLogStatementsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLogStatements(ctx, request.(ListLogStatementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLogStatements")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListLogStatementsResponseObject); ok {
+		if err := validResponse.VisitListLogStatementsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetLogTrust operation middleware
+func (sh *strictHandler) GetLogTrust(w http.ResponseWriter, r *http.Request) {
+	var request GetLogTrustRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLogTrust(ctx, request.(GetLogTrustRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLogTrust")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLogTrustResponseObject); ok {
+		if err := validResponse.VisitGetLogTrustResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9163,6 +11188,16 @@ func (sh *strictHandler) Heartbeat(w http.ResponseWriter, r *http.Request, sessi
 
 	request.SessionID = sessionID
 
+	var body HeartbeatJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.Heartbeat(ctx, request.(HeartbeatRequestObject))
 	}
@@ -9339,102 +11374,126 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7D3bcts4lr+C4k5VJrO0LOfi7jgPW86lN+l0Oik7M35IZ9UQeSSiRQJsAJSsTfl1v2C/cL9kCzcSlEBK",
-	"dKx0emffZBLEAc4N5wp/jhJWlIwClSI6+xyVmOMCJHD91/OKC8bVL0Kjs+j3Cvg6iiOKC4jOosS8jSOR",
-	"ZFBgNazA1z8BncssOnswHseRXJdqpJCc0Hl0cxNHr1MoSiaBJus3sFbfpCASTkpJmIJxjv7+99cvlt+h",
-	"lOMVRTPGkcyIQBx+r0DIp4hINIWEFSCQzACRFLGZ/sUhYTy1P/VgtOJEghihS6AS4TkmFK2IzPQYgQtA",
-	"CaNSvSMSZVggytCs4jIDjmA2g0SOothsPQOcAm/27m3jSO0jjhRMwiGNziSvwEfKjPECy+gsqiqSRrGP",
-	"pIencVQQ6v+5jbKfSEFkFxFy/dIHl8IMV7lUFNCwSFEV0dmJIkdBqP2rhkOohDlwDegtFFPgr1/UsEos",
-	"swZUoV9P9B66d+vt7vRRa3cnoc1dghCE0U6gwrwfAHUPnN6oqUTJqADN5+85m+ZQqJ+WI9RPXJY5SbBi",
-	"zOPSjPjX34Ti0s8e5L9wmEVn0b8cN4J0bN6KYzevhtjm8wuYVQJSxDiaYZJDiv568cNz9OTR4+/ua8TY",
-	"ORSI80R99AzLJNMyylkJXBKzdqxf6p9EQiF2rclMdgEl4zK60Rzy2nznWMT9WeMNc47XkcGaI8DHGvCn",
-	"ehyb/gaJnrQFZHvJsiUWKZZwJEkB0Ral4oik3Toiir9MtuKoAJmxdIOBTsaBkZort1byHittAkWZYwkx",
-	"gtF8hI5LDjPgQBMQT5VK0RIbq19Tlq43FjkOAfOYfihvx5GQWFYaz5siHkcrxlOxvY2rDGsduMIiRkpJ",
-	"qmEIIyPxqKIpcCExTUV79R063ucSTZWWEFucx07Q7Xrd4mLFHh08Zc6iNjMZPfE5gIdqGni+sTw1KATs",
-	"udIN9At5F0sJQkLqLWPKWA6YqrcZW21ToswYhRglGZYxggKTXGkIQiclcKV6NtC/C/v1Cgy48E7ZgsD2",
-	"RjMpywmj+Tq8+m604wImgkj9Fqg6bT5Gl5KTRB1TP+FrbxU+xycVhzCoJc4r2E1KvSI3OvbWX8/uLy6E",
-	"ihewJAlcaDtiGyFAl5CzEraJ9kIZTOpsFZIk6PmzdxdGmX//5NET9Gj04H6MsEQFExKdPkJvyDNfcU3X",
-	"Msg8Eq7l/lrdLPoDXG/q9NMdWrzelYMYQsxLml4Yk2obLQmuBHSoFGVn4TlQeU+gVCMXCbwaoR84KxCm",
-	"a6UPEeQC9EilRBVarNmGcFoQxfGOifRMURxNMaXaFptythLAJ0nOhOZxQeYU0gmrtEUkAafNO8rkhJVA",
-	"IQ0w4AZSzJ7CmOAs78YFS2GoDdSIUusIGu/8rKymOUkmi5AV/TJ98PjxyZMYPXyAFIOJfThOYQ9LK4bt",
-	"+Z6tkVQEXcAasSVwTS9QuCiU+ZzkmBS7QWxiWWErdnLrbcdfSicRcgjIqGEye272Q2+GdoJQe3tuSRom",
-	"9BYO4bokHMRk/2MijBRvnuDyOBaWUBtKimMB6e3BN9+HwL5ieQDpZY6TQTBj98k0wLqva4fOWh9shoTE",
-	"s9lTBEUp19olXGUMFBvyioqW7ti5wWax/ipCm32dApVErp9nkCwCLKAeD9x2oUx4EKFjbpMNmtmbz3au",
-	"slMxaUti0gPeiOFk/wW2hscbAIILpZIzUUIiO1cp2QLohib8/uTJg9DpqIZO1ONJRoyd5n30aKdhZED1",
-	"r5MYV2/T3UpYZQBu23uJ3MP7YtyOJcsOgwdXaZdyafEaofL0URQH7HwiRNg4S6wBE1D+6QAr2ifAblVr",
-	"9xrC9o9Xby63kbyAddv02aBBPtdMfY2LMgd93L24PA8JXMKXmyP1wRgau+jAwEKu23O8e/M+9L01g5px",
-	"gsxD4653I0yBNItXw83SYr1tAyaEyV4rTyM09NVb2C+isE3/FjirAIIjO9CaW/bvkxYbHOr1N9gKAiGC",
-	"lzSFFFm/U+ioH6skwogybZnsZVR74De3W3KyJDnMOyS4FFCljK6L7ZVdaj/aBjYBGb9OOd0mfinOlM2W",
-	"wTVKyZxIEeIgzvKWdyWqUgda4igHrDmlSok0odmqBG4M6ZDbJQnwUKQg5MRbO80Q2i7CzuDjw998XPOS",
-	"pVOYBdUx/zOT8IXediUzxsMiTGjqI4wDNs609g60v/BpZxgm6KHtofxkVK/NrsR+2o2M93geQEbNs3sx",
-	"r5npgq1C7EvhWk6SOrq/I4SjwXWv9sIEMoack/rdpFOmpxxTE+vseNX9aUoEnuZdMZfhWgqWkPusY4xS",
-	"xeVsBTzINp1r08GdPfAdkDbzaY26aAOJNcraCHLr99ASIqOSvW6jzHK5b5ONd8f9Ojn8ZyZJEhJ15d13",
-	"03WIJqhDEh1U3sOA2tQYQmJu4migTpYg3blSvkG2s/omaF/16ZgQY1gN4qErNjqGG93vTdiN/rtQMJaQ",
-	"Ae1S0Q1UdJ4rGk79Qfd6xQXg7hBUVU4k24uwG/DNhyGw70ykKOD4u2hpH2psTLUh7wBLQ3PapOL5tunw",
-	"oXaK7wmUYpFNGebpTpfXrSF2q/eBhDb/3sSaw17kEO3ZIc079V1wUU2OLhyL2SMRp4M5OhUnu3bivMmO",
-	"aCbXeWCUYIpShvBUGZU6/7q9d3XECvg9MBmRGUoyTOhkjsszk41WvE2TjUAoXCs/tBW861ZZfXkfSWQO",
-	"oUSaACotXCyRwGuBVupXhksjAXGX6b85V8XpmQ65ntlc6dnzdy9e7mRO/dYt0EsG2TiYJkcPO7jwXK2n",
-	"yZxOCJ3UIEzgVweQzPSz2aQ+DI0VO5kxPiVpCkpEcFlOKmrsNfKfeowmlZ5o4pu5Nh2upp+xihrdmyso",
-	"JWgLwQ7woCnnQ0y0JewOhQmhS5xrEZAkWYD0HiQmCTUpiBAKd41ybwM1z8zBFEcZpimbzbx5iE5pe9M0",
-	"D3TERj1p6hkmCaOz3KRr1IK9iWzMtKILyla0edCEa9X5aCOn3ncCZFX6G9PMP2N8Uf8xx6XGifKBvJFT",
-	"nE5sNYemViWhtXmTTNSPcJ5bzErGJjnmmkpqq5ziXNtCc5xPMpb7WGMlhF2j95zNSB46JW3EbdKOAAYC",
-	"5oASnOfAY+1/Eqof5VhIlLGK+1LdnwIvjJOI5U499w/gKTECYg3VIV6CZs+BDob220IOsu8B96uAxqT2",
-	"HEd/025lQT1Q5QJ6slJ3EKFXzMKXwCf69f4fSdxOgjY2pI59dJuSm+e3NEjwVt5eUggvF7XJuYkYCXPG",
-	"A4F3yVk1zUFkjElC5zGaVyTFNIEYCZDqkYgRh5KztEoAMY6YzIA/RQVeoynY6Lyur8LI6LJ2uvrROO52",
-	"oge6F/U2enxpkxM9DwXv/cN5qNFYf9sNs6NUZ0a46AbbV5wV6wK0SQ541vq2K5WnR98OkA1D7a0GWknz",
-	"Vu75wY56ot6Mo7J1zelyT8RNzlFtDOGZtH9qZWoL/3TWiAg0tUfasGRkQ5sGBR4efQLsSk8aXFzAbEd+",
-	"ssRSnU3RWfQfH8dHT/DR7NPnhw9u/hIiKJTMctSAj/Zml9twSmc61S3WTGtX0Y2nD1YBhKt6dqkPgXO5",
-	"1xbrIhI/y366h6axjokG5KYJ7yYFKIaUBuyT5L+FhBjz78ty8v0Mftk4tQOCfnNbT9XrpxnPszeGkzSl",
-	"Wf0+uBl2E/dWBdhTeJA5YL6Yru/MvugKPmKtkkxOdM8M815WX4NmasPu2+6rsvxdbmU7omUqaQZtsgmC",
-	"9RcyYbu0nlylMaSGmXC3tsacY7ZnIMNXhK5iqbZwm/CtM+rMLuMmJVFbTo7PW/vdsAIbDrGk9AnXI7p3",
-	"Ef/ryY71pxduZU93RA53mcGXyvO803qtkMIMQlZE64TsacptrW5f+kUwKyyQ9nkR2SgC3aPAbLjGbEr9",
-	"B1ezDRVzXpdb7q5vVDbVrQ5FLUH7Hom+wA8qKvEbJBpJb5KNtUDbPe88Z62KCpiRZs9GvNoY+PHq0gTz",
-	"poSmwqXAY8tIsanHjB2Pxa4uE9MUadWyfqoxloJYSFYiRQvMQejycOXbrWytOBaLcHjQGiDbK3tHjXAj",
-	"JTMxejhG4u6c7YFx9s4QuYfaZiu79cwHjkn+kkrjWG/VU7ABR3JfOClnycKVxwlW8QT2jiLNcGLqiXGa",
-	"EjUtzt+3E30dJR7NJglN4TrQBJHjBJANbzGempo9zDlZ6rjbgHRbpwuzUUPx6vzoweNTpN6iDItMQc/g",
-	"2pRdnz45fXA/bIEkQJZDDYf+IgBLhe1CfhfDt3UeVsxIUGREZXC8N4/UxeG3J6aeYlKbRYF8xxQSXIBj",
-	"Nz3eaBav2y5hRUHUczZCU84WQM+MhsiJadDjgIhAlMlacTSfxFrrEIFymElkqradeUZNvpst1DNdlBrF",
-	"kVJAGej4rQG2O3hmeLZNe5swrQXIK8rQuRZsci6djqsW9rswoTytcbgiDRcTDpTR5d0G/i2yai51FhAh",
-	"k2Tao1jGLqljHx1eZ0nahXfLk2BVQE50ViIsx4QKiWnSYVLU0owFwlbzKsHYv2aLCFFB4Lh+VwJ9/QI9",
-	"Z5RCIpEZVqt4m7a60zNyIiBhNO3IFJpUjc6KbGOCV4AqKkmuV6dDZqipMFOSrE0s3y7w+3gaAvZzgRsY",
-	"a9J6tKnR6FNze2Nt/LT2FGQsIogcXJCSZJjOjfQMqJIcHmu4RTjhtuUmt/OslwRWw/AQNr48l9nVtdSm",
-	"c7cHbKE39Oik8F0obMMquzbUrYuvsnWnS9hQrd1hOR7mkNpptqG7Ljsi15dqO055lnU/s5ZXLEjSkDmT",
-	"srSMYUz6KWAO/AfHGT9efVCuBAh1ni+AOs3lkqSo5GxJlElo2pvHp9/fd93qGpyebhPejVbIMxZQQSuG",
-	"MpwvQYzQ36yP8jeleESpwU9BrgAoupSA03sCrQhN2UrbGX5lxQj9DZfBD+umV1yWv9DN72I0XTvNTFOs",
-	"Vf+PV28uze6+e3zy3f0YEb+DwL45PdVdgB6mhDpLHE60a/ULVTP/ihP5q9GjCpm6j/D0ycMResk54wJh",
-	"rsZ0tKb/6nWRu1ScOskdWUw3HMqJkIjQX+iv9gj/dYSuTIp6eWLMVZZUurWL0XyN5pytxOgXWhdqnEUa",
-	"wX7bTa3do5PReDR2QUJ9OEcPR+PRQ9vyq9nueLSCPD/SdQTHv60WYuQ66+fG8VaSoff3Oo3Oon8H+eNq",
-	"IaKNvv0H43FPz/6wXn3diRBo1H8Da2GCyPZahfA09bq8pn9l2BcFVj5h9F63t6EFrK0RbbVezQw0RY3v",
-	"achs2hkNHRsGU0TAc6GbmfSk0ScF6nh5cozL8tir3i+ZCODSdOWf14XZtrziGUvXd4ZM/8aCm7aGkryC",
-	"my06PtoWdRPygfT2yLfaLjr7aPXcx083n3yiGFQYz2SFBUoZVY6sICnUvQNPEeAkq+8cwc7z0VSZMpk5",
-	"XUd0I5QjjYLXootRK+L4cx0lujmmprixk+1/IkLaAkgtPM3dLB/DiGiGHNeXeagtH0xqvHLSgOy4tR+O",
-	"gudNQaRFZoworEBIY57ekiLHroA1LEJvMV94halfSpu7l79A1extxVDt9aBC2FS1xk7jEaoOR5lBIUCd",
-	"9bG+nUfRRD0k3NEaVSWSzKT9TbxgELGdiPfKn6HVpRv6bYphY+AGpFC/PKQQXmVMd+maNiStSUljSd0T",
-	"TbB5L9GsUiKPP9d5tJvjz7qg4KZbHt8zIS/qoo0NAgUuFfJzdN13Cu1fanETB8G4Oog7AXEgTeEXLO2l",
-	"IsZ3DPo8WYSY9jxJoJR3pXis+7LJuC8gJ0tl69c5IxfRUQysQ9kj9KIyGwRjlGWYFzkI8RTNGF8Yw22O",
-	"S/OSm1udPNa2PkrD3gZSj32mrx4wVVWDtc3G7WqHYprWLRhfmWvqyx8CTNO8OyDTaCA+y5S1ad9H97ou",
-	"+kg5ZD30f84BS2hfQHEnfHBIgtQrDVBFHfBJ3XlxIKq8xQtAGAlC5zkcVcKAdClLkmTKQHBZGE0L0Uet",
-	"xofvJlRzU8DeXtT10Wq1OlIe81HFc6Bqjen+qN6+Q+ErC1/7coSQ2qZiZQLJB7I1Xgtj7rXcZzRnLEWc",
-	"zDOJKFt5MZd/Q+eoZIJIsgSE9eJQxvJU1DcyPR6PUSGeIt2DlmR4mitzFFNhlXmXmWLCwl3RirdwyFjF",
-	"26CcvT2shCkrTyHemeix8ZtlBmtdAp6y2Frn6lCtCeRCaLqE34xmK+iTPWuqd6L3B0LTt3ZM2NrbuCPz",
-	"932vjjzZI9i6U/ea6zr3GGhvVz2ocvb6yYMcY7B4SLb5sC7hCOu6bV2Oo2gSIzgqMMljZO+7I6nmk9pP",
-	"sDGYpoXmnkCuUm4X3/guXr+IuraTb9Chc91HAaLVrw5INC+sUhpwmj6rDPTluLiWbtv7YfMzcXO9rklD",
-	"IDJTgj+QasfgXW8VtpE5FvDFBIy/FXvaSwt9bWvaYjpkTJuqi4Oa0gpEk3KZMa5P8hG68ntQFXetRVxf",
-	"4mKOHchzgVbqTNIRhxFSkxE6t/c8m7NeeIlql78cwoiZu/AsHHbIcQKvTD/h//PgrSFrDHb4DZoAh2RB",
-	"U7yGkW4O1eAQa2JXI3QuUM4UV+kKSHMJbqx0WqZ4zaTVCmUXmSIlxbraTMogt4xrfmKBpjBj/FYseMwh",
-	"ByygL6mjB/yzMmMwfaQxcljusUBML1oHB11ZtaUNHcc4RreJoczg0upHuve4L4ig3ru7Af8vcETwnsOv",
-	"7f22boQMXup+lynLTp6z/+cAS21Mm9JtbU+jFXBwJdupV6/dGNJojpe9OmivpEh3OiTkfzW9Llv/oyDC",
-	"ee5VfbZacWL98tOf3gfze24CTFPj8pBM44C0UzCNctImO1NmvqlaEQATUX+ji0Bazpi5/mGbieIOfaRb",
-	"GS7rKvtvMqrd6tj5yqrFtXqE+MO9OiR76P6Y2q0boXcUkOSYCssPKSQkBREjoKlo3etdclgSVnmdJi6F",
-	"ovTS7xVU9j+1mJztPqrn+HNTEtjrwt+WoZp/OvI1BL9H6A9KVEXDprFlGNaPgaZ9Kar0DlAffzvprPSP",
-	"Evs/lkNe0tQX+pc01Q40ReBfn1r70kSiiro628EclQHmcgq4J6Pyqh7yjUq0uW3mD6LWJV43/TeuP09I",
-	"kudoZS7etleJ6aU89cgmkDPBBtLMtYeHyXXFiYSfTdvxn18L+Ldg/nOpAU3Hpj74SBmEivJPfX5CRKAZ",
-	"oURkzrMgcjhDcX1LRl8cQ71/Vfdd/vnZqn0vyFdmLHuNZYCv3JtDni7X5qwwfaGu+dfdT+IuwLbccU+g",
-	"RDEHlQTn6K8Px0jENpuPKgExmurud13t5/L49/v5T1ZlT4Akx6TQtwN8s+6If3XBV+abt52FHBRWXsvX",
-	"QfnnmS65Drea1XkmXeXRujSz5IRKSJHuNhXuU+Xg9LGL5PZG0KCvcQE41c2aewY8auO48z8U/sljGk0L",
-	"bGcYTHyFKJhot523+EAytrDRebpv2IMDTieaFYYEPSwLef2NXQ7rP+rOxsOVAlsQoUJg9+qLu1nsfbhE",
-	"NOgmwqWIOTiTczbT5SLmzpLtppWb+mHoilxFn+ZIEI102QmUJGxGSlpNX//zX/9dL+8MmU6zrWY1vPlv",
-	"hvwqYUPgbUBv6xaxDSCvPnx4j55hQZJGQ+GyvCdchYOAhOvbfSwMXJbRzaeb/w0AAP//",
+	"7D3bkts2lr+C0k6V4xm2utt2nHH7Ycu3jJ3EicvtGT/EXhkij0SMKIAGwFZrXF21T/sF+w37YfMlWzgA",
+	"SFACJbLdcpydfXJbBHE59xsOP41SsSwFB67V6OzTqKSSLkGDxP89qaQS0vzF+Ohs9LECuR4lI06XMDob",
+	"pfZpMlJpDktqhi3p5U/A5zofnd05OUlGel2akUpLxuejq6tk9BQuWAovntaTllTnzZwZPp6wbJSMJHys",
+	"mIRsdKZlBeEyJdUapHn7P349OXpAj2bvP929c/WHUWzFZ6VI847lAJ/d2FIvMliWQgNP1z/C2ryegUol",
+	"KzUTZopH5K9/ffH04juSSbriZCYk0TlTxCwPSj8kTJMppGIJiugcCMuImOFfElIhM/cnDiYryTSoMTkH",
+	"rgmdU8bJiukcxyi6BJIKrs0zpklOFeGCzCqpc5AEZjNI9XiUWJjkQDOQDVSCYxyZc+yCz0zIJdWjs1FV",
+	"IdICCrh7PxktGQ//uw2yn9iS6S4KK/BhuFwGM1oV2pAXrsWW1XJ0dmpobcm4+1+9DuMa5iBxoZewnILs",
+	"JLwlPt5HeMHp7t9rne40drhzUIoJ3rmoss8HrNoDpldmKlUKrgCZ+JUU0wKW5k9HEeZPWpYFS6khzOPS",
+	"jvjT35Wh0k/Byn+QMBudjf7tuJESx/apOvbz4optOn8Ns0pBRoQkM8oKyMg3r79/Qh7c+/a72wgYN4dZ",
+	"4lFqXnpMtWXSUooSpGZ27xQf4p9Mw1Lt25Od7DWUQurRFVLIC/ueJxH/3xpuVEq6HlmoeQT8Wi/8vh4n",
+	"pn+HFCdtLbK9Zd1ii4xqONJsCdsCIxmxrFtGjJLP461ktASdi2yDgE5PIiORKrd28ooaaQLLsqAaEgLj",
+	"+ZgclxJmIIGnoB4akYIcm5i/piJbb2zyJLZYQPRDaTsZKU11hXDeZPFktBIyU9vHeJtTlIErqhJihKQZ",
+	"RiixHE8qnoFUmvJMtXffocBCKkGstJjYwTzxjO726zeXGPLooCmraNvEZOXEpwgcqmnk943tmUGxxZ7k",
+	"lPHnQLMYsEACqpDUDPLqx53xliJWQRPgmdEoq4QoNueQkemaoKhu7x+87u2vRpNRAXTW4qHpWkfZR8HH",
+	"1jjG9f17o0ATnCQRMjEbprqS0GONDYB6c8Es7PYZzheFtZHD/DPlhAGe0pAFKJ8KUQDl5mkuVtuILHPB",
+	"ITFY1AmBJWWFkcaMT0qQRsxvkPq+k9c7sMvFTyoWDLYPmmtdTgQv1vHdd5M4XcJEMY1PgRt8/jo615Kl",
+	"hs5+opfBLkKaSB1qt5e6oEUF+9kGd+RHJ8H+69nDzcVAYY3cV3QeAUetx3opNDvTa7Ey07Y1VjLicKkn",
+	"aW2jR2AhL0BOkKp60tqmgMM9tmfqPvBrNFK3jwz8AgpRwjaVPjWuhmFXpVlKnjz+5bW1FP784N4Dcm98",
+	"53ZCqCZLoTS5f4/8yB6HWrFLLHysqKRcMw4xAWdM5JVRCUauGdVm5iPSWSyBrT2FmZAwJi9mRnsozYqC",
+	"pJRzoYmmCzA/Mp6YfxYApTJ/UEXggmVGOxLKs0COzgUoIjiZQs54ZkXlpq7ZaU0mIw2Xuj/hWFy8gctN",
+	"O+j+HsunRpZfcQe+reDZkGsFlcuIGn4uVkTMNHALfQNSyjJ0UiTNWKohi+AlFwWqzW0xnhaULWMYfpMD",
+	"KajSHo+40to4VFQ7bORUhYTk9cb2IsClKArIJkOkda30tvdll0cvb045bjM2Qw5Fj4Ohbq7P1AZb3wOy",
+	"LCo5OoVyCTwzf25tztKb8s6mp/5wR4QL3W9XEi7EYiDUFQB3L2yZNAhyBJ0qxQIM5JhWFnBbFsx1xGTm",
+	"fbo2yTRU6nDaADDxjBJjr2c8e229/G3+SmmloMPKNRCnc+C6MdQUXY3J91IsCeVrY6ITKBS0cWMjCYRm",
+	"S8bxBFbX4kyjZDSlnGN4YCrFSoGcpIVQeCYLuYmo0EnXQLPmGRd6IkowQvj9PvjZM8UhIUXRDQuRwVC3",
+	"vCHulle0X/6W1bRg6WQRC+w8y+58++3pg4TcvUOMWlJ99FTLEG3P93htWXsBayIuQCK+kLKWwDVBqtq/",
+	"xCaUDbRqOg2Os8+GfeZIehsBTbhur1XVDO1cwpztiUNpHNHbsvayZBLUAEkRB0owT3R7RqR7j6m9Ne+t",
+	"tBH4i5PNVlQ3dPGQ/AOkUGRlhJJGZ4sZwcihF8VYh6eHWnCq5iE5sUvVMcD2QtfwmLYXt5i9pRJPqlST",
+	"3MBqKIEOcKueSarchjZsTUnVIM2xaf7U78eWfS6KCAmUBU0Haiv3yjQiS17UKHQRCjEjStPZ7CGBZanX",
+	"GDZe5QIMsGXFVUuY7z1gs9lwF7HDvsiAa6bXT3JIFxGeND8PPPaS6jQHFXPPNvmymb15be8uOzUFesCT",
+	"HctbuTjpv8HW8GRjgehGuZZClZDqzl1qsQC+oZr+fPrgTswbMEMn5udJzmx8IXjp3l6H3i61e5/MhoM3",
+	"Q7KpqOyC23GKVPeI0ArpxrKLDkedVlmXtI8GfCJ2rVJxlzh1fmhEG2cDIm0hAvbrPnfWGLR/ePvj+TaQ",
+	"F7Buu3qbPhZa4HBJl2UBaH88PX8UY7hUXmyOREslNnbRAYGFXrfn+OXHV7H3nV3ajFNsHht3uR9gZkm7",
+	"eTPcbi3BY9tlYpDc6dUiQGNv/STm55pqWNYZ0BakVetZjY5tati1eDBJxxbeyComDwoxn3hSaCuJv4Fk",
+	"MwbSWIiq8WcgXZSCca3IN+kdVY6FnB9bI/2ICw23E9QVoshAaTJjEt3PvqdKRkKyOeMdJoiY31LESMVg",
+	"bV2I+VGzrdsxchCVnorLuF39Co1UNIO1IKucpTmhtWsDtFB4cDtFQozjSVZ0TaY0XWA2VFQaRyxgLa3b",
+	"tdfIMmbUBch1X8jrXCgwCpks6ZpkkBZUAqFEgtICg4XXJBsH7aQhg83NxajpJfRLo+1FNmq06MgOOVE4",
+	"eb5L/LuM6M4Yg1jFwjrPeAaZT0SoGrmUGMIOgdxz+c3jlpJdsALmHSqpVFBlgq+X2zs7x+SRy+YDsQF2",
+	"wrgzyNWZsf5zuCQZmzOtojQnilaYW1UlZhfRGkbRV2VM22KLqgRpXfVY/FszkLH02K6IBSLabcLNEMIj",
+	"PHxS05LDU5wEjd36s9DwmWmPSucdoe0F41kIMAnUZjUw/oARifd7c4/REGsPba5H9d7cTtyr3cC4iVyA",
+	"nelauYBoWL97t/HA7k7DD59NOnl6Kim3QdGOR92vZkzRadGV/BoupeACipB0rJdlqFysQEbJpjscmhuH",
+	"ej+8I9xmX61BN9oAYg2yNoD8/gOwxNBoeK/by3BUHjoZJ/uT3Z0U/rPQLI2x+hx2kcQQSVAHPTuw3MMj",
+	"2JQYSlNpE5pgNEsU79JFfLbJzsmbeNZth4yJEYaTIAG4EitjpJX9wYTd4L8JAeMQGZEuFd8ARadecQlD",
+	"90L3ftVroN1B7qqcaNELsRvr2xdjy/5iY9GR0KJPW+8CjUtuN+gdYGkgpU0qWcQNZyt/bimSUZVPBZVZ",
+	"j0CZnTzxuw8XiR3+lU36x8MiQ6RnBzfvlXfRTQnFaru0vS/rmvRj7DKcZisKizMl9h/yJ3KakH/+5/88",
+	"JEenaK8JDjZeqa0HY/ONhIsmmJoQxXgKroKITCXL5ig2apbqsceddr73w5qDRKHVlPG1YTWl2SQaGMZU",
+	"tz3HhPELWrDsDA9qgVGXlFLt89pTwNS2MV77Jep8XL5HnSAG9rFSUHfRnA9kdWS2JJapmr2STBA6tb5d",
+	"TF2gMdQNEwyNT+a0TDBPuWp+mwm5cDNTjGGfufKnjxUm9VtpM7gsIdU9E627Ctc00wXEKgEVcO3WpS6L",
+	"jSnynJZWmiVdbtzmXJXkZ5igO3PFnmdPfnn6bK+gwad+g0E1m8uaIMJ2EKtP5tQ6l835hPFJvYRNE2J0",
+	"204/m01qw8Z6JAYnU5ZlYEiSluWk4tb2Zv/AMYg4nGgSuiyuntdMPxMVt3q0mGEGFq09NyBYzTiSaoJe",
+	"jVfwnm8QBukCdPBDaiu7JkumlA0teEXdXtT+Zo2MZJRTnonZLJiHYU1uME3zA4aTzS9NQfYkFXxW2Boo",
+	"s+FgIpdhq/iCixVvfmgyKS47vTTTN+8p0FUZHqxmhfo/c1q64EMjSzAznE1cOTpiq9LQOrythsSfaFE4",
+	"yGohJgWViCVzVMlpgXbtnBYTI38DqIkS4m7uKylmrIhZPC4dMGmnJyLpVSApLQqQCQoAV0GBibRcVLJn",
+	"IUAyYkvr8FO9VxL+DWTGLIM4p2OIx4fkOdBZRB88FuwIoxm7RUDjHgVBgPDQfmdROVAVCnbUMNxAPvda",
+	"ZW5WlEHcH8A4VrdbEAvutjPI++vlXtfuwyZgNMyFjERCtRTVtACVC6EZnydkXrGM8hQSokCbn1RCJJRS",
+	"ZFUKxNg2Ogf5EIOSU3CpQ1R1lFhZ1i5Bu3eSdAdEBrqK9TF2xEVswdCjWGYxVN9DHYD63e41O+4aoFU0",
+	"2VtTfBrT7sZUmPSuW8bR11vIhRSH1o/awsxWIeC3ey5EDE/7A1pMhM60++9WVQJTZOpU2rDKgAY3DQgC",
+	"OIYI2Fc5YGHxGmZ7qlmGVKz/xmXup3u5IrxWFyli74bTGycA4tcS9okPRQvd64h1ZXZYk3W/h6RxTiYu",
+	"5KeJnyYDWA4pJOtTEnYNDrHm3+dVcO0j8Aux6I7+rfJ1qPYKoWzxnijQwpagK9mraM9M1L1+ZiVPzEAb",
+	"VnE6vBZ0RzAimCy29fMmtjMg9j139zt2OsE2ALMzlJk2V0V2h6LssKtkZ/mdM2CGVS7jG9P1jZlmXTF4",
+	"itLc1rr0rBzqZTA3YOYu+7RNaMZp8inG7cCuLVkddMgmFry7IJ+6re2oQbE26DDr99qGrPdpe8bzQh3i",
+	"S4Nr56DJYnh72J4yaTJztdHp6bx13g0DuqEQh8oQcTtY9ybC4DuSxF/PjZtz47TfaGF0TNdEVzZI61w5",
+	"kJTbCtE9DIsbV1QRDBfYmOOwSu7hErO55j24bHwom8v6NtT+ezrGHL2WPYEc1NeaCBl+ULFgeDm+4fQm",
+	"514ztDvzPhPl3ImoiAVuz2zZqw2BH96e2zjolPFM+UqQxBFSYi8+JJ7GEl8lRHlGULSsHyLEMlALLUpi",
+	"cEEl4I2VVX0pDC9xLeKRVWe7RdIM3DI3MTyTkLsnRN1cnGJguqkzUxSAtjnKfjnzRlJWPOPaxiS2yorE",
+	"AJW8KxJXiHRRXzYWlUyhdwBuRlNbnUezDPMntHjVznd3VDo1h2Q8g8tI9VlBUyAuMihkZmuxqZTsAkOW",
+	"A7LOnd7fRinR80dHd769T8xTklOVm9VzuLS3Iu8/uH/ndkfJGrCLwRemdtbCOCxsXyz26Q9X7uTYjEVZ",
+	"RlUWxr1ppL7keH1k4hST2iyKJJOmkNIleHLD8U0W0MUrUrFcMvO7GJOpFAvgZ1ZCFMw2Z/E3N3QtOJpX",
+	"bF6JKVLATBN7PcqbZ+4KhliY3/CywSgZGQHkLojZxfa7X5Zm27h3dQM1AwW1SZimojZd1enzI7PfhAkV",
+	"SI3D1Sr5cHqkPLroNvCvkbL0eckIC9n8XI+aMbeljnN0eJ0laxdUX5xGi2MKhgmdOB8zrjTlaYdJUXMz",
+	"ls5awjGM0b90kSlVQURd/1ICf/GUPBGcQ6qJHVaLeJfxu1EdOVGQCp51JFltlgsTStuQkBWQimtWBPnx",
+	"ptDScHJzkTPSV6BB4G4q8AMTRG2AmxqMITa3D9aGT+tMUcJiiunBdVlpTvnccs+AYuHhsYZrhBOuW3V1",
+	"Pc/6gsFqGBzixlfgMk/qOJQznbs9YLd6g49ODN+EwLaksu9A3bL4bb7udAkbrLU7HpwMc0jdNNur+64f",
+	"TK/PzXG88CzrXlbIr1SxtEFzrnXpCMOa9FOgEuT3njJ+ePvGuBKgjD5fQN0Jx+eXSSnFBTMmoW1tdXL/",
+	"z7d9pzJcDqfbXO8KBfJMRETQSpCcFhegxuSPzkf5oxE8eGOdkynoFQAn5xpodkuRFeOZWG3dsx+TP9Iy",
+	"+mLd8IiW5Tu++V5CpmsvmXlGUfT/8PbHc3u67749/e52Qlh4M8w9uX8fm3QEkFJGl3iYoGv1jpuZP9BU",
+	"f7By1AAT23zcf3B3TJ5JKaQiVJoxHW3JPgQdxHwW02jy+rYrXjsnBVOaMP6Of3Aq/MOYvLXZ/YtTa66K",
+	"tMI71IIXazKXYqXG7/g7/hgUy7DARwEpqc7b1yoJCl5726QQc3PE9iUXzQowJ1+oM/LhL8/ekONCzI+b",
+	"qy8fyDdmPg4rUPodbx4kRu/aDgRcaNieuRmKV3iZvp0EK5h1j99VJyd305/wH/+/n+3/fh2X7oe39of3",
+	"H8g3xrMAvLzi7yXftiSxMS9wLRmoHjM6eyEhQNO86XJiLGDD3uhErYRba0yeNGcyy7r9UAnvuL2X/tBb",
+	"IIQDZAZEhk8dK67wxo0UBSBEsOuBpUkJNJtoY3yOSV03ZmEe3I4imQBruuNlmnfcGfJo1Y/f8bri6WyE",
+	"7BZerq11/eh0fDI+8SFjNNVGd8cn47uu+RcKoePxCoriCAtyjv++Wqix77E3t2EYIyeR2l9ko7PRX0D/",
+	"sFrYez5BB787Jyc7uvcN69qH9w0jLft+hLWyKQXXYDE+Tb2voP2fcfOWSyrXrQtbzqVyOrAWDTwjTSTC",
+	"Mr2jfuTqRtwYJNC5wivLOOnovVnq+OL0mJblcXClqRQqAkvbn+9RfVvF1Sk9Ftn6xoAZ9i68ausrLSu4",
+	"2sLjva7GKZBdH/hO943OfnVa79f3V+9DpFhQWD91RRXJBAfCOAo8f6Hqoedc232Uej8YsTIVhoWt5mN4",
+	"3dmjxqzXwotVMur4Ux0zvDrmtuK7k+x/Ykq7qnBknqYF7a9xQDRDjuu2nubIB+OaoMY+wjt+74fD4KOm",
+	"StwBM/FizVcPXwcjx76qP85CL6lcBNX6n4ubm+e/yFWC67KhOetBmbAp9a87DjFOrPpaKjCWX4LqzODE",
+	"/MikxzWpSqKFrZ+x0aNByPYsvpP/LK7O/dCvkw0bdyfChfjwkEz4NhfYi8PezURJyhq7+pZqUg+9WLPK",
+	"mD7+VGdVr44/YWXOVTc/vhJKv66rnzYQ9EWaaR++ifaBJEVY+ddLRJzc8NKP0kWMaB+lKZT6pgSPc2Y3",
+	"CfcpFOzCeH51BrG2rhm3iY0xeVrZA1o7nORULgtQ6iGZCbmwhtuclvah65YYkLbzWHuQ93G+U+cYGn9+",
+	"HWVTN5Y3VLpnrG0Jfyhaa5pFfU2U9rM4NJmd0zVZYWIkIDTbnDDWLrhJHo3Jo7qJoTNRFWjbxEFIbE+n",
+	"gRPKYYWh2OCqDs8I5QRb6V2PGlu3xzq1Y3NV7QuQZRJvhu+1SY9e/P0qRAf33D+1Mbug6/6+tvuHNAYa",
+	"nESoPXh4QIpvumV7eSpm28SPITWfRi7EHPuUzKh0xl8kPiGNL9bys7Yo2q6xm2qfujFDadZ+k6EHwbrv",
+	"gxwUzUEv5Qie/REPiWXf/tDhVbkmOtx1ZDRPsNLdXTXFK4Uu9rR2XUdp/SUPZ+qPyc8AmcU/BrJcAEsB",
+	"TLIabdvYTzrUJu7RldwORffGV0sOphbDVp5fWDPWHSwjJNQ8OzQNhaKhrANlPbi8pblsDfOuwJd5fk1a",
+	"GKKuvhDdtOvZv7hJFRazRz91ggMOTDxZ0/VqJiSZC5G5GhOtiCiB13FWjNcxPSa4McbnGMrDPTYVcWoF",
+	"EgvfKu6yi13yyL7qRNIuSq0vlh6lIoMdcdknEqiGdr/XG5FYhxQd9U4jFIB9vevL7QcigZd0AZgo4vMC",
+	"jipll/SFiyzNUR/VH+eQothpPTSZvG5ENX0ge0fPL49Wq9WRMUOPKlkAN3vM+oN6u0PmF+b2duvLmLuO",
+	"rHPAGNMLZcN8rbQJ8juRbJ5r40QFmdd/J4+I9WAuPF+7Fhb+swnfnpyQpXpIsCFLmtNpAWQJlCvnxHeF",
+	"pwoxP243P+w0M9stFA+InvZCEfSETz87lXXeJGWV6wnhu4QwraCYbTdTJEc285VTbFYnLkAmvg+g8q0B",
+	"sx2ZLcy8+l6QXSnCul/kYUFt14gJPPvgswG80TXSqDMDvQRVXK3vtMDva9RtrLeE2yYMbVlTF/BewiHB",
+	"9jKqIV7Cgb1QgfUePqmQBO4HtqQUicsnFEZMeNHiS0AsgeNosdqp411yoRO83zOevXRj4vHpjVjDx76f",
+	"vTvtUSz0+3Jrg7aAUYqxUDwk2bxZl3BE8co2XicxOEkIHC0pKxLivh/FMhtj85kNlzVuumfcUsTf9NpH",
+	"N2FSajeL+o4TX2EKyjceicWc/KMDIi1IBJd2ORdvAPywJ62527V9cPWFSfNpUFtGR9jMfY5lCNaOIWi7",
+	"H49DSKrgsxH41fieQVnjl45YOEjHAhb21sBBPU6zRFMy6H1OV1Tl208Z6jL62vfitWoHikJhO2TbMW1M",
+	"zGToiOI3ar332RRa+/rbIYSY+w8xxJNIBU3huW0l9P80eO2VEYIdHi8i4JAkaC9fUYJ9oXA5Ipps+5g8",
+	"UqQQHCsx8fNslGcqMTItN7Tmgq3GLrKXbAzpopmUQ+EI1/5JlfvS23VI8FhCAVTtjMbhgH9VYowWvCFE",
+	"Dks9bhHrsXVQ0FsnttDQ8YRjZZsaSgy+LNxW6+4Kf5nn/psl/xcoIvr9lS8dt2l9qSYapb3JIstOmmsa",
+	"atYerbWnyQok+CvHWXDfuDGkyZxe7JRBvcq4ugu4Yv5X06thK9c7okUR3FpstZJI8OH7370PFvaMiEWT",
+	"PCwPWjThFmkXjTXCKZYgVPU7eImh5YzZzo/9E4d4Ff+8viX+VWYOWx0nvrBo8a0K4tFGefCaGuzvULt1",
+	"Y/ILB6Il5crRQwYpy0AltsQm/ABkKeGCiSrolOCLFIxc+lhBBcoHgPYkdzzBHX9qrrTtdOGvS1DuvUM7",
+	"8U23hC6mPyhSDQ6bxgzDoH4MfIfj84xnNwD65OspGch+K7b/bSnEZnxrpn+G34wlFAvpmq/gRDO5wykq",
+	"Byr1FOiOXODzesjncvTNE8mTnDLuyy0PSRO2me1vRBHndN30qPA9bOxHyVf2o4OuUzlu5WFAGop4M28g",
+	"XfgWanGSeCuZhp9ta67fv6QJP5jyryVqEI/NHdojY3QazD8M6YkwRWaMM5V774Xp4QQlsQnnrliJef68",
+	"7k30+yerdtvRL0xY7osnEbryTw6pwS6tPvK1krZBlm9/6r+V5qjjliKpIQ6uGS3IN3dPiEpcrQupFCRk",
+	"ih3i8A6Ur3K5vZv+dFXuCMIUlC2xg95X6/KE7f2+MN287Cxz4rAK2qIclH4e40XUeDuWOpeFNVCta/ql",
+	"ZFxDRqj97KN71ThRu8gFb4x3+jOvgWbY0KhnUKU2wKOp7Lv3f/dxk6ZNVGeoTX2BSJtqt2Zr0YEWYuEy",
+	"ALxvaKVpHjAksOJIKOgB1OUU/63u/nO4C5Juidj1SP/os+t2XGMFphpwM+XT0BK8yTmbYUmK7eu5Xaxz",
+	"Vf8Y+0aPwU+jElTDXW4Cwwmb0ZhWY5R//td/19s7I7Yby1ZDF7r5ifXw7qRF8PZCL+s2KhuLPH/z5hV5",
+	"TBVLGwlFy/KW8lUUClKJHXDdGrQsR1fvr/43AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -230,6 +231,9 @@ func (c Columns) differ(r Record, leaf [32]byte) string {
 }
 
 func (v *ledgerVerifier) chain(row LedgerRow, r Record, leaf [32]byte) error {
+	if r.Kind == ChainBridged {
+		return v.bridge(row, r)
+	}
 	if !r.Kind.FromDevice() {
 		return nil // the platform's own are placed by the log alone
 	}
@@ -242,6 +246,24 @@ func (v *ledgerVerifier) chain(row LedgerRow, r Record, leaf [32]byte) error {
 		return broken(row, "does not follow the record before it in its device's chain")
 	}
 	v.chains[id] = Head{Device: r.Device, Epoch: r.Epoch, Seq: r.Seq, Leaf: leaf}
+	return nil
+}
+
+// bridge moves the head of a device's chain over records that the log does not hold.
+func (v *ledgerVerifier) bridge(row LedgerRow, r Record) error {
+	device, _ := r.Body["device"].(string)
+	text, _ := r.Body["epoch"].(string)
+	first, _ := r.Body["first"].(int64)
+	last, _ := r.Body["last"].(int64)
+	hexLeaf, _ := r.Body["leaf"].(string)
+	epoch, err := ParseEpoch(text)
+	leaf, wrong := hex.DecodeString(hexLeaf)
+	id := chainID{stead.DeviceID(device), epoch}
+	head := v.chains[id]
+	if err != nil || wrong != nil || len(leaf) != 32 || first < 1 || last < first || uint64(first) != head.Seq+1 {
+		return broken(row, "bridges no gap that its device's chain has")
+	}
+	v.chains[id] = Head{Device: id.device, Epoch: epoch, Seq: uint64(last), Leaf: [32]byte(leaf)} //nolint:gosec // it is not below first
 	return nil
 }
 

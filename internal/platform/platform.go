@@ -122,7 +122,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Erasure: erasing,
 		Desk:   &casework.Desk{Store: st, Ledger: led},
 		Tokens: tokens,
-		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log})
+		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log, Origin: origin})
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,9 @@ import type { Action, MemberView, PersonView, RecordView, SessionView } from './
 
 const actionsOf: Record<string, Action[]> = {
   support: ['find_members', 'impersonate'],
-  lead: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices'],
-  auditor: ['see_sessions', 'read_trail'],
-  superadmin: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices', 'erase', 'hold'],
+  lead: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices', 'see_devices', 'revoke_device'],
+  auditor: ['see_sessions', 'read_trail', 'see_devices'],
+  superadmin: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices', 'see_devices', 'revoke_device', 'erase', 'hold'],
 };
 
 export function person(role: 'support' | 'lead' | 'auditor' | 'superadmin' = 'support'): PersonView {

@@ -30,6 +30,8 @@ export type Action =
   | 'end_any'
   | 'read_trail'
   | 'enrol_devices'
+  | 'see_devices'
+  | 'revoke_device'
   | 'erase'
   | 'hold';
 

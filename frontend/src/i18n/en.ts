@@ -233,6 +233,7 @@ export const en = {
   'cause.stead_closed': 'Stead was closed',
   'cause.connection_lost': 'The connection was lost for too long',
   'cause.not_opened': 'It was never opened',
+  'cause.device_revoked': 'Its device was revoked',
 
   'own.agent': 'You ended it',
   'own.banner': 'You ended it in the banner',
@@ -391,6 +392,12 @@ export const en = {
   'fact.why': 'Because',
   'fact.wiped': 'Browser’s data wiped',
   'fact.words': 'What was done',
+  'fact.epoch': 'Chain',
+  'fact.first': 'From record',
+  'fact.held': 'The platform holds records up to',
+  'fact.last': 'To record',
+  'fact.leaf': 'Proof hash',
+  'fact.said': 'The device said',
   'fact.yes': 'yes',
   'fact.no': 'no',
 
@@ -406,6 +413,15 @@ export const en = {
   'why.retention': 'Their time was over',
   'why.outbox_missing': 'The outbox was missing',
   'why.stead_closed': 'Stead was closed',
+  'why.quarantined': 'They could not be read as records and are kept as evidence',
+  'why.rolled_back': 'The device’s records were set back to an earlier state',
+  'why.forked': 'The device holds another record in a place that was taken',
+  'why.older_epoch': 'The device went back to a chain that it had left',
+  'why.lost': 'It was lost',
+  'why.stolen': 'It was stolen',
+  'why.returned': 'It was given back',
+
+  'doubt.late_untrusted': 'It came after its device was revoked',
 
   'by.operator': 'Whoever runs the platform',
   'by.staff': 'A member of staff',

@@ -34,6 +34,17 @@ type Config struct {
 	Issuer    string              // the staff's identity provider
 	Version   string
 	Log       *slog.Logger
+
+	Origin       string     // the log's name
+	Statements   Statements // nil while there are none
+	RecoveryKeys []string   // verifier keys of those who may declare a restore
+	OutboxKey    []byte     // public key to which devices seal their outboxes; nil for none
+}
+
+// Statements reads the signed notes about the log itself.
+type Statements interface {
+	// Statements lists them, the oldest first.
+	Statements(ctx context.Context) ([]string, error)
 }
 
 // TokenVerifier recognises the bearer of an access token.

@@ -34,6 +34,16 @@ func monthIn(sealed []byte) (store.Month, bool) {
 // SealFor seals a person's texts under the person's key of this month, which is made at its first use.
 // store.ErrErased when the person was erased: nothing about them is kept any more.
 func (r *Ring) SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error) {
+	seal, err := r.SealerFor(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	return seal(plain), nil
+}
+
+// SealerFor is SealFor for many texts of one person. It is good within the transaction only: afterwards the key may be
+// destroyed.
+func (r *Ring) SealerFor(tx store.Tx, p stead.Pseudonym) (seal func(plain []byte) []byte, err error) {
 	m := store.MonthOf(tx.Now())
 	key, err := r.personKey(tx, p, m)
 	if errors.Is(err, store.ErrNotFound) {
@@ -48,7 +58,8 @@ func (r *Ring) SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, er
 		return nil, err
 	}
 	prefix := prefixOf(m)
-	return key.Seal(bytes.Clone(prefix), nil, plain, textAAD(p, prefix)), nil
+	aad := textAAD(p, prefix)
+	return func(plain []byte) []byte { return key.Seal(bytes.Clone(prefix), nil, plain, aad) }, nil
 }
 
 // OpenFor opens what SealFor sealed; store.ErrNotFound when the key was destroyed by an erasure or a retention,

@@ -80,6 +80,8 @@ func howItEnded(cause string) string {
 		return "The support agent signed out."
 	case "connection_lost":
 		return "Support's connection was lost."
+	case "device_revoked":
+		return "The machine that support used was taken out of service."
 	}
 	return "The visit ended."
 }

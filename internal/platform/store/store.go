@@ -44,6 +44,7 @@ type Tx interface {
 	SessionTx
 	IntakeTx
 	LogTx
+	ChainTx
 	NoticeTx
 	KeyTx
 	ErasureTx
@@ -205,6 +206,9 @@ type TrailFilter struct {
 type IntakeTx interface {
 	// AppendIntake adds an entry; ErrConflict when the event id or (device, epoch, seq > 0) is taken.
 	AppendIntake(e IntakeEntry) (index int64, err error)
+	// AppendIntakes adds entries in their order until one is taken, and returns how many it added: all of them, or
+	// fewer and ErrConflict.
+	AppendIntakes(list []IntakeEntry) (added int, err error)
 	// IntakeAt is the entry a device chained at that place.
 	IntakeAt(device, epoch [16]byte, seq uint64) (IntakeEntry, error)
 	// Trail lists entries, newest first.
@@ -234,9 +238,10 @@ type LogTx interface {
 	LogSize() (int64, error)
 	// Unlogged lists what the intake holds and the log does not, in the order of arrival, without position.
 	Unlogged(limit int) ([]LogEntry, error)
-	// AppendLog puts the intake entry of that index at the position, which must be the log's size, and the hashes
-	// that it completes from stored-hash index at on. ErrConflict when position, entry or index is taken.
-	AppendLog(position, index, at int64, hashes [][32]byte) error
+	// AppendLog puts the intake entries of those indexes into the log from the position on, which must be the log's
+	// size, and the hashes that they complete from stored-hash index at on. ErrConflict when position, entry or index
+	// is taken; the transaction is good for nothing then.
+	AppendLog(position int64, indexes []int64, at int64, hashes [][32]byte) error
 	// LogHashes reads stored hashes, in the order asked for; ErrNotFound when one is not there.
 	LogHashes(at []int64) ([][32]byte, error)
 	// LogEntries lists records of the log from a position on, with their envelopes.

@@ -18,12 +18,12 @@ const time = (value: string): string => (Number(value) > 0 ? exactly(Number(valu
 const named = (group: Group) => (value: string): string => word(group, value);
 
 const readings: Record<string, (value: string) => string> = {
-  category: named('category'), cause: named('cause'), platform_cause: named('cause'), code: named('code'), consent: named('consent'),
+  category: named('category'), cause: named('cause'), platform_cause: named('cause'), code: named('code'), consent: named('consent'), doubt: named('doubt'),
   result: named('result'), role: named('role'), scope: named('scope'), step: named('step'), was: named('state'), why: named('why'), by: named('by'),
   cleaned_up_by: (value) => (value === 'nobody' ? word('by', value) : value),
   confirmed: yesOrNo, wiped: yesOrNo, recovered: yesOrNo, name_matches: yesOrNo, email_matches: yesOrNo,
   due_ms: time, expires_ms: time,
-  device: short, key_id: short,
+  device: short, epoch: short, key_id: short, leaf: short,
 };
 
 /** What became of a record's texts, where they are not simply there. */

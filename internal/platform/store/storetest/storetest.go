@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"deadlines", deadlineTests},
 		{"intake", intakeTests},
 		{"log", logTests},
+		{"chains", chainTests},
 		{"notices", noticeTests},
 		{"keys", keyTests},
 		{"erasure", erasureTests},
