@@ -21,7 +21,7 @@ func ParseRecoveryKeys(vkeys []string) (RecoveryKeys, error) {
 	var list []note.Verifier
 	var names, keys []string
 	for _, vkey := range vkeys {
-		name, key, err := publicOf(vkey)
+		name, key, err := ParseKey(vkey)
 		if err != nil {
 			return RecoveryKeys{}, fmt.Errorf("recovery key %q: %w", vkey, err)
 		}

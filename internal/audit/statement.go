@@ -72,7 +72,7 @@ func parseHandover(text string) (Handover, error) {
 	if err != nil {
 		return Handover{}, err
 	}
-	name, _, err := publicOf(lines[2])
+	name, _, err := ParseKey(lines[2])
 	if err != nil || name != lines[1] || len(name) > maxName {
 		return Handover{}, fmt.Errorf("%w: the key is not one of the log", ErrStatement)
 	}
@@ -129,8 +129,9 @@ func printable(s string, most int) bool {
 	return s != "" && len(s) <= most && utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// publicOf takes a verifier key apart and refuses every form of it but the one that LogKey makes.
-func publicOf(vkey string) (name string, key ed25519.PublicKey, err error) {
+// ParseKey takes a verifier key apart: whose it is, and the key. It refuses every form of it but the one that LogKey
+// makes.
+func ParseKey(vkey string) (name string, key ed25519.PublicKey, err error) {
 	v, err := note.NewVerifier(vkey)
 	if err != nil {
 		return "", nil, err

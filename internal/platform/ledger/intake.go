@@ -52,7 +52,9 @@ func (l *Ledger) TakeIn(tx store.Tx, by stead.StaffID, b Batch) (next uint64, er
 		return 0, err
 	}
 	if b.FirstSeq > seq+1 {
-		return 0, &GapError{NextSeq: seq + 1}
+		if seq, leaf, err = l.bridgeRestored(tx, device, b, seq); err != nil {
+			return 0, err
+		}
 	}
 	fresh, err := skipKnown(tx, b, seq)
 	if err != nil {
