@@ -44,6 +44,7 @@ type serveConfig struct {
 		StartURL   string `json:"start_url"`
 		CookieName string `json:"cookie_name"`
 	} `json:"app"`
+	RecoveryKeys []string `json:"recovery_keys"` // of people, two at least, as stead platform recovery-key prints them
 }
 
 // Run serves until it is told to stop. The first run prints the code for the first superadmin.
@@ -59,7 +60,7 @@ func (c *serveCommand) Run(e *env) error {
 	log := slog.New(slog.NewJSONHandler(e.errOut, nil))
 	slog.SetDefault(log)
 	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
-		ViewFirst: true, Version: desktop.Version, Log: log,
+		ViewFirst: true, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys,
 		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
 	if err != nil {
 		return err

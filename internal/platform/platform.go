@@ -47,6 +47,10 @@ type Config struct {
 	Version   string
 	Log       *slog.Logger
 	HTTP      *http.Client // towards the OpenID provider; nil for a client with sane limits
+
+	// RecoveryKeys are the verifier keys of the people who together may declare a restore or a stolen key: none, or
+	// audit.RecoveryQuorum and more.
+	RecoveryKeys []string
 }
 
 // Platform is an open platform. Close ends its background work and closes the store.
@@ -71,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", c.DataDir).Because(err)
 	}
-	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, "platform.db"))
+	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, databaseFile))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 }
 
 func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
-	ring, err := keys.Open(ctx, st, filepath.Join(c.DataDir, "platform.kek"))
+	ring, err := keys.Open(ctx, st, filepath.Join(c.DataDir, keyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +164,8 @@ func (c Config) check() error {
 			return stead.Errorf(stead.CodeConfigInvalid, "%s must be an https address", f.name)
 		}
 	}
-	return nil
+	_, err := c.people()
+	return err
 }
 
 // Close ends the background work, waits for it, puts what arrived last into the log, and closes the store.

@@ -30,7 +30,7 @@ func (l *Ledger) bridgeRestored(tx store.Tx, device store.Device, b Batch, seq u
 		return 0, [32]byte{}, gap
 	}
 	if seq > 0 {
-		last, err := arrival(tx, b.Device, b.Epoch, seq)
+		last, err := arrivedAt(tx, b.Device, b.Epoch, seq)
 		if err != nil {
 			return 0, [32]byte{}, err
 		}
@@ -47,9 +47,9 @@ func (l *Ledger) bridgeRestored(tx store.Tx, device store.Device, b Batch, seq u
 		"leaf": hex.EncodeToString(first.Prev[:])}})
 }
 
-// arrival is the index at which the place of a chain was filled: by the record itself, or by a bridge that ends there.
+// arrivedAt is the index at which the place of a chain was filled: by the record itself, or by a bridge that ends there.
 // It is 0 when neither is there.
-func arrival(tx store.Tx, device stead.DeviceID, epoch audit.Epoch, seq uint64) (int64, error) {
+func arrivedAt(tx store.Tx, device stead.DeviceID, epoch audit.Epoch, seq uint64) (int64, error) {
 	source, err := stead.ParsePseudonym(string(device))
 	if err != nil {
 		return 0, stead.E(stead.CodeDeviceUnknown, err)
