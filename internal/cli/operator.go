@@ -51,7 +51,7 @@ func (c *backupCommand) Run(e *env) error {
 		return err
 	}
 	b := platform.Backup{DataDir: f.Data, Out: c.Out, WithKeys: c.WithKeys, Version: desktop.Version}
-	clear := func() {}
+	wipe := func() {}
 	if file, ok := e.errOut.(*os.File); ok && terminal(file) {
 		b.Progress = func(what string, done, all int) {
 			if all > 0 {
@@ -60,10 +60,10 @@ func (c *backupCommand) Run(e *env) error {
 				_, _ = fmt.Fprintf(file, "\r\x1b[K%d %s", done, what)
 			}
 		}
-		clear = func() { _, _ = fmt.Fprint(file, "\r\x1b[K") }
+		wipe = func() { _, _ = fmt.Fprint(file, "\r\x1b[K") }
 	}
 	m, err := b.Make(e.ctx)
-	clear()
+	wipe()
 	if err != nil && e.ctx.Err() != nil { // being told to stop is no success here
 		return stead.Errorf(stead.CodeBadRequest, "interrupted; there is no backup")
 	}
@@ -175,7 +175,7 @@ func (c *restoredCommand) draft(e *env, i *platform.Idle) ([]byte, error) {
 
 // password reads a line from the terminal without showing it.
 func password(e *env, prompt string) (stead.Secret, error) {
-	in := int(os.Stdin.Fd()) //nolint:gosec // a file descriptor
+	in := int(os.Stdin.Fd())
 	if !term.IsTerminal(in) {
 		return "", stead.Errorf(stead.CodeBadRequest, "there is no terminal to ask for the passphrase; use --passphrase-file")
 	}

@@ -7,7 +7,35 @@ import (
 	"stead/internal/stead"
 
 	"stead/internal/platform/ledger"
+	"stead/internal/platform/publish"
+	"stead/internal/platform/store"
 )
+
+// Copy is a place outside that gets each checkpoint: one of the two.
+type Copy struct {
+	Folder string
+	URL    string
+}
+
+// publisher brings checkpoints to where the configuration says.
+func (c Config) publisher(st store.Store) (*publish.Publisher, error) {
+	people, err := c.people()
+	if err != nil {
+		return nil, err
+	}
+	to := publish.Config{Witness: c.Witness, People: people, Log: c.Log}
+	for _, place := range c.Copies {
+		switch {
+		case (place.Folder == "") == (place.URL == ""):
+			return nil, stead.Errorf(stead.CodeConfigInvalid, "copies: each has either a folder or a url")
+		case place.Folder != "":
+			to.Folders = append(to.Folders, place.Folder)
+		default:
+			to.URLs = append(to.URLs, place.URL)
+		}
+	}
+	return publish.New(st, to)
+}
 
 // people opens the recovery keys of the configuration; none is fine as long as nobody has to sign anything.
 func (c Config) people() (audit.RecoveryKeys, error) {
