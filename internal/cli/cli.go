@@ -40,7 +40,12 @@ const (
 type commands struct {
 	Demo     demoCommand `cmd:"" help:"Embedded platform and member app on this machine, and the window."`
 	Platform struct {
-		Serve serveCommand `cmd:"" help:"Serve the platform."`
+		Serve       serveCommand       `cmd:"" help:"Serve the platform."`
+		Backup      backupCommand      `cmd:"" help:"Back up a platform, also while it serves."`
+		Restored    restoredCommand    `cmd:"" help:"Declare that a backup was put back, signed by two people, before the platform serves again."`
+		RotateKey   rotateKeyCommand   `cmd:"" help:"Let a new key sign from here on. The platform must not be serving."`
+		RecoveryKey recoveryKeyCommand `cmd:"" help:"Make the recovery key of one person, in a file under a passphrase."`
+		Sign        signCommand        `cmd:"" help:"Add a person's signature to a statement, on any machine."`
 	} `cmd:"" help:"The platform."`
 	Members struct {
 		Import membersImportCommand `cmd:"" help:"Bring members from a file into a platform that is not running: all of its rows, or none."`

@@ -18,6 +18,7 @@ import (
 	"stead/internal/stead"
 
 	"stead/internal/platform"
+	"stead/internal/platform/publish"
 )
 
 // serveCommand serves the platform.
@@ -45,6 +46,15 @@ type serveConfig struct {
 		StartURL   string `json:"start_url"`
 		CookieName string `json:"cookie_name"`
 	} `json:"app"`
+	RecoveryKeys []string `json:"recovery_keys"` // of people, two at least, as stead platform recovery-key prints them
+	Copies       []struct {
+		Folder string `json:"folder"`
+		URL    string `json:"url"`
+	} `json:"copies"`
+	Witness struct {
+		URL string `json:"url"`
+		Key string `json:"key"`
+	} `json:"witness"`
 }
 
 // Run serves until it is told to stop. The first run prints the code for the first superadmin.
@@ -60,13 +70,20 @@ func (c *serveCommand) Run(e *env) error {
 	log := slog.New(slog.NewJSONHandler(e.errOut, nil))
 	slog.SetDefault(log)
 	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
-		ViewFirst: true, Retention: f.Retention, Version: desktop.Version, Log: log,
+		ViewFirst: true, Retention: f.Retention, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys, Copies: f.copies(), Witness: publish.Witness(f.Witness),
 		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
 	if err != nil {
 		return err
 	}
 	err = serve(e, f, p)
 	return errors.Join(err, p.Close())
+}
+
+func (f serveConfig) copies() (out []platform.Copy) {
+	for _, c := range f.Copies {
+		out = append(out, platform.Copy(c))
+	}
+	return out
 }
 
 // minSecret is how long a secret must be at least: 16 random bytes in hex.

@@ -21,6 +21,7 @@ import (
 	"stead/internal/platform/httpapi"
 	"stead/internal/platform/keys"
 	"stead/internal/platform/ledger"
+	"stead/internal/platform/publish"
 	"stead/internal/platform/sqlite"
 	"stead/internal/platform/staff"
 	"stead/internal/platform/store"
@@ -49,6 +50,12 @@ type Config struct {
 	Version   string
 	Log       *slog.Logger
 	HTTP      *http.Client // towards the OpenID provider; nil for a client with sane limits
+
+	// RecoveryKeys are the verifier keys of the people who together may declare a restore or a stolen key: none, or
+	// audit.RecoveryQuorum and more.
+	RecoveryKeys []string
+	Copies       []Copy          // where else each checkpoint goes
+	Witness      publish.Witness // who signs each checkpoint as well; zero for nobody
 }
 
 // Files of the data folder. The second opens what is sealed in the first; the third says who has to be erased again
@@ -70,6 +77,7 @@ type Platform struct {
 	Store   store.Store
 
 	sequencer *ledger.Sequencer
+	publisher *publish.Publisher
 	tokens    *staff.Verifier
 	stop      context.CancelFunc
 	wg        sync.WaitGroup
@@ -108,6 +116,10 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	if err != nil {
 		return nil, stead.Errorf(stead.CodeConfigInvalid, "public_url").Because(err)
 	}
+	publisher, err := c.publisher(st)
+	if err != nil {
+		return nil, err
+	}
 	sequencer := ledger.NewSequencer(st, origin, func() crypto.Signer { return ring.Current().Signer }, c.Log)
 	st = newsStore{st, sequencer.Wake}
 	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Log: c.Log,
@@ -122,21 +134,26 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Erasure: erasing,
 		Desk:   &casework.Desk{Store: st, Ledger: led},
 		Tokens: tokens,
-		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log, Origin: origin})
+		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log, Origin: origin,
+		RecoveryKeys: c.RecoveryKeys})
 	if err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, sequencer: sequencer, tokens: tokens, stop: stop}
+	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, sequencer: sequencer, publisher: publisher, tokens: tokens, stop: stop}
 	p.wg.Go(func() { auth.Watch(run) })
 	p.wg.Go(func() { sequencer.Run(run) })
 	p.wg.Go(func() { erasing.Run(run) })
+	p.wg.Go(func() { publisher.Run(run) })
 	return p, nil
 }
 
 // Reach asks the identity provider for its metadata: nil once it has answered, CodeConfigInvalid when it is one that
 // this platform must not trust.
 func (p *Platform) Reach(ctx context.Context) error { return p.tokens.Reach(ctx) }
+
+// Published says how it stands with each place that checkpoints are brought to.
+func (p *Platform) Published() []publish.State { return p.publisher.States() }
 
 // newsStore tells the sequencer of each commit: it may have brought a record.
 type newsStore struct {
@@ -178,7 +195,8 @@ func (c Config) check() error {
 			return stead.Errorf(stead.CodeConfigInvalid, "%s must be an https address", f.name)
 		}
 	}
-	return nil
+	_, err := c.people()
+	return err
 }
 
 // Close ends the background work, waits for it, puts what arrived last into the log, and closes the store.

@@ -35,16 +35,9 @@ type Config struct {
 	Version   string
 	Log       *slog.Logger
 
-	Origin       string     // the log's name
-	Statements   Statements // nil while there are none
-	RecoveryKeys []string   // verifier keys of those who may declare a restore
-	OutboxKey    []byte     // public key to which devices seal their outboxes; nil for none
-}
-
-// Statements reads the signed notes about the log itself.
-type Statements interface {
-	// Statements lists them, the oldest first.
-	Statements(ctx context.Context) ([]string, error)
+	Origin       string   // the log's name
+	RecoveryKeys []string // verifier keys of those who may declare a restore
+	OutboxKey    []byte   // public key to which devices seal their outboxes; nil for none
 }
 
 // TokenVerifier recognises the bearer of an access token.

@@ -144,8 +144,8 @@ func (s *server) GetLogTrust(ctx context.Context, _ api.GetLogTrustRequestObject
 		out.OutboxKey = &s.OutboxKey
 	}
 	err := s.Store.View(ctx, func(tx store.Tx) error {
-		keys, err := tx.LogKeys()
-		out.LogKeys = notNil(keys)
+		keys, err := tx.LogKeys() // the newest last; what was retired, perhaps because it was stolen, is not to be trusted anew
+		out.LogKeys = notNil(keys[max(0, len(keys)-1):])
 		return err
 	})
 	return out, err
@@ -154,10 +154,12 @@ func (s *server) GetLogTrust(ctx context.Context, _ api.GetLogTrustRequestObject
 // ListLogStatements implements api.StrictServerInterface.
 func (s *server) ListLogStatements(ctx context.Context, _ api.ListLogStatementsRequestObject) (api.ListLogStatementsResponseObject, error) {
 	out := api.ListLogStatements200JSONResponse{Statements: []string{}}
-	if s.Statements == nil {
-		return out, nil
-	}
-	list, err := s.Statements.Statements(ctx)
-	out.Statements = notNil(list)
+	err := s.Store.View(ctx, func(tx store.Tx) error {
+		list, err := tx.Statements()
+		for _, one := range list {
+			out.Statements = append(out.Statements, one.Note)
+		}
+		return err
+	})
 	return out, err
 }

@@ -9,14 +9,11 @@ import (
 	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"stead/internal/stead"
 	"stead/internal/token"
@@ -40,7 +37,7 @@ type Ring struct {
 // Open reads the key-encryption key from file (made there, 0600, at the first start) and the signing keys from the
 // store (one made at the first start).
 func Open(ctx context.Context, st store.Store, file string) (*Ring, error) {
-	kek, err := readKEK(file)
+	kek, err := readKEK(ctx, st, file)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +48,15 @@ func Open(ctx context.Context, st store.Store, file string) (*Ring, error) {
 	if r.current.Signer != nil {
 		return r, nil
 	}
-	return r, r.Rotate(ctx)
+	return r, r.Rotate(ctx, Rotation{})
 }
 
-func readKEK(file string) (cipher.AEAD, error) {
+func readKEK(ctx context.Context, st store.Store, file string) (cipher.AEAD, error) {
 	key, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := unsealed(ctx, st, file); err != nil {
+			return nil, err
+		}
 		key, err = makeKEK(file)
 	}
 	if err != nil {
@@ -66,6 +66,18 @@ func readKEK(file string) (cipher.AEAD, error) {
 		return nil, stead.Errorf(stead.CodeConfigInvalid, "%s is not a key of 32 bytes", file)
 	}
 	return aead(key)
+}
+
+// unsealed refuses a store that was sealed before: with a new key file nothing in it would open, and the new file would
+// stand where the right one has to be put back.
+func unsealed(ctx context.Context, st store.Store, file string) error {
+	return st.View(ctx, func(tx store.Tx) error {
+		rows, err := tx.SigningKeys()
+		if err == nil && len(rows) > 0 {
+			err = stead.Errorf(stead.CodeConfigInvalid, "the key file %s is missing; put back the one that belongs to this data", file)
+		}
+		return err
+	})
 }
 
 // makeKEK writes a new key so that a crash leaves either none or a whole one.
@@ -115,14 +127,13 @@ func (r *Ring) load(ctx context.Context) error {
 			if !row.RetiredAt.IsZero() && tx.Now().Sub(row.RetiredAt) > Overlap {
 				continue
 			}
-			seed, err := r.kek.Open(nil, nil, row.Sealed, []byte("signing/"+row.ID))
-			if err != nil || len(seed) != ed25519.SeedSize {
-				return stead.Errorf(stead.CodeConfigInvalid, "signing key %s was sealed under another key file", row.ID).Because(err)
+			key, err := r.unseal(row.ID, row.Sealed)
+			if err != nil {
+				return err
 			}
-			private := ed25519.NewKeyFromSeed(seed)
-			public[row.ID] = private.Public().(ed25519.PublicKey)
+			public[row.ID] = key.public()
 			if row.RetiredAt.IsZero() && current.Signer == nil {
-				current = token.Key{ID: row.ID, Signer: private}
+				current = token.Key{ID: row.ID, Signer: key}
 			}
 		}
 		r.mu.Lock()
@@ -130,34 +141,6 @@ func (r *Ring) load(ctx context.Context) error {
 		r.current, r.public = current, public
 		return nil
 	})
-}
-
-// Rotate makes a new signing key and retires the one before. What that one signed stays verifiable for Overlap.
-func (r *Ring) Rotate(ctx context.Context) error {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return err
-	}
-	id := hex.EncodeToString(public[:8])
-	err = r.st.Update(ctx, func(tx store.Tx) error {
-		rows, err := tx.SigningKeys()
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if row.RetiredAt.IsZero() {
-				if err := tx.RetireSigningKey(row.ID, tx.Now()); err != nil {
-					return err
-				}
-			}
-		}
-		return tx.PutSigningKey(store.SigningKey{ID: id, CreatedAt: tx.Now(), RetiredAt: time.Time{},
-			Sealed: r.kek.Seal(nil, nil, private.Seed(), []byte("signing/"+id))})
-	})
-	if err != nil {
-		return fmt.Errorf("keys: rotate: %w", err)
-	}
-	return r.load(ctx)
 }
 
 // Current is the key that signs now.

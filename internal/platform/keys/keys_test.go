@@ -46,7 +46,7 @@ func TestKeysSurviveARestartAndARotation(t *testing.T) {
 	r, st := open(t, dir)
 	before := issue(t, r)
 	first := r.Current().ID
-	if err := r.Rotate(t.Context()); err != nil {
+	if err := r.Rotate(t.Context(), keys.Rotation{}); err != nil {
 		t.Fatal(err)
 	}
 	if r.Current().ID == first || len(r.Public()) != 2 {

@@ -49,7 +49,7 @@ func (e *BadRecordError) Unwrap() error { return e.cause }
 
 // TakeIn adds the records of the batch that are new and returns the sequence expected next. Records that are there
 // already with the same leaf are harmless. Another record at a taken place is a fork (CodeChainFork); a batch that
-// starts after the next place leaves a gap (*GapError); a record that cannot be one is named (*BadRecordError), unless
+// starts after the next place leaves a gap (*GapError), unless a declared restore explains it; a record that cannot be one is named (*BadRecordError), unless
 // the device says that it was refused before: then it is kept as evidence, and the chain goes on behind it.
 //
 // Whoever is signed in (by) delivers what the device holds, a colleague's records from before included. The device's
@@ -111,7 +111,9 @@ func (l *Ledger) receive(tx store.Tx, by stead.StaffID, b Batch) (*arrival, erro
 		return nil, err
 	}
 	if b.FirstSeq > seq+1 {
-		return nil, &GapError{NextSeq: seq + 1}
+		if seq, leaf, err = l.bridgeRestored(tx, device, b, seq); err != nil {
+			return nil, err
+		}
 	}
 	return &arrival{ledger: l, tx: tx, by: by, device: device, source: source, doubts: newDoubter(tx, device), sealer: l.sealer(tx),
 		head: audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: seq, Leaf: leaf}}, nil

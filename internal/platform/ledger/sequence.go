@@ -235,11 +235,7 @@ func (s *Sequencer) sign(tx store.Tx, size int64) error {
 	if err != nil {
 		return err
 	}
-	key, err := audit.LogKey(s.Origin, signer.Public().(ed25519.PublicKey)) // SignCheckpoint has looked
-	if err != nil {
-		return err
-	}
-	if err := tx.PutLogKey(key); err != nil {
+	if err := introduce(tx, s.Origin, signer.Public().(ed25519.PublicKey)); err != nil { // SignCheckpoint has looked
 		return err
 	}
 	return tx.PutCheckpoint(store.Checkpoint{Size: size, Note: string(signed), At: tx.Now()})

@@ -173,42 +173,6 @@ func TestAFailureLeavesAllOrNothing(t *testing.T) {
 	b.verified(2)
 }
 
-func TestKeyRotation(t *testing.T) {
-	b := newBench(t)
-	var old string
-	b.write(1)
-	b.sequence(b.sequencer(signer(1)))
-	b.update(func(tx store.Tx) error {
-		c, err := tx.Checkpoint()
-		old = c.Note
-		return err
-	})
-	b.write(1)
-	b.sequence(b.sequencer(signer(2)))
-	b.verified(2)
-	b.update(func(tx store.Tx) error {
-		if c, err := b.keys(tx).Open([]byte(old)); err != nil || c.Size != 1 {
-			t.Errorf("the checkpoint of the old key: %+v, %v", c, err)
-		}
-		return nil
-	})
-	vkey, err := audit.LogKey(origin, signer(1).Public().(ed25519.PublicKey))
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := audit.ParseLogKeys(vkey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.update(func(tx store.Tx) error {
-		c, err := tx.Checkpoint()
-		if _, err := keys.Open([]byte(c.Note)); !errors.Is(err, audit.ErrUnknownKey) {
-			t.Errorf("the new checkpoint under the old key: %v", err)
-		}
-		return err
-	})
-}
-
 func TestOrigin(t *testing.T) {
 	for address, want := range map[string]string{"https://stead.example.org": "stead.example.org", "https://x.test:8443/eu/": "x.test:8443/eu",
 		"": "", "stead": "", "https://a+b.test": ""} {

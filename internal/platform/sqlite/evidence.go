@@ -25,6 +25,7 @@ var ErrDamaged = errors.New("the database file is damaged")
 type Evidence struct {
 	ctx context.Context // of OpenEvidence; it ends what is being read
 	db  *sql.DB
+	c   *sql.Conn // the one that tx is on
 	tx  *sql.Tx
 }
 
@@ -59,7 +60,11 @@ func openEvidence(ctx context.Context, name string) (*Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	tx, err := c.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err == nil {
 		var tables int
 		err = tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
@@ -69,13 +74,13 @@ func openEvidence(ctx context.Context, name string) (*Evidence, error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, c.Close(), db.Close())
 	}
-	return &Evidence{ctx: ctx, db: db, tx: tx}, nil
+	return &Evidence{ctx: ctx, db: db, c: c, tx: tx}, nil
 }
 
 // Close ends the look.
-func (e *Evidence) Close() error { return errors.Join(e.tx.Rollback(), e.db.Close()) }
+func (e *Evidence) Close() error { return errors.Join(e.tx.Rollback(), e.c.Close(), e.db.Close()) }
 
 // Keys lists the verifier keys that the file itself names, the oldest first.
 func (e *Evidence) Keys() ([]string, error) {

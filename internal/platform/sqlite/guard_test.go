@@ -46,6 +46,8 @@ func guarded(t *testing.T) (raw *sql.DB) {
 		must(tx.AppendLog(0, []int64{1}, 0, [][32]byte{{1}}))
 		must(tx.PutCheckpoint(store.Checkpoint{Size: 0, Note: "empty", At: tx.Now()}))
 		must(tx.PutCheckpoint(store.Checkpoint{Size: 1, Note: "one", At: tx.Now()}))
+		must(tx.PutStatement(store.Statement{Kind: store.StatementHandover, Note: "note", At: tx.Now()}))
+		must(tx.PutCosignature(store.Cosignature{Size: 1, Witness: "w", Note: "one", At: tx.Now()}))
 		return tx.PutLogKey("key")
 	})
 	if err != nil {
@@ -91,7 +93,7 @@ func contents(t *testing.T, db *sql.DB, table string) string {
 
 func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 	raw := guarded(t)
-	tables := []string{"sessions", "intake", "log_entries", "log_hashes", "checkpoints", "log_keys"}
+	tables := []string{"sessions", "intake", "log_entries", "log_hashes", "checkpoints", "log_keys", "statements", "cosignatures"}
 	before := map[string]string{}
 	for _, table := range tables {
 		before[table] = contents(t, raw, table)
@@ -129,6 +131,15 @@ func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 		"DELETE FROM log_keys",
 		"REPLACE INTO log_keys VALUES (1, 'other', 1)",
 		"REPLACE INTO log_keys VALUES (2, 'key', 1)",
+		// What is said about the log.
+		"UPDATE statements SET note = 'other'",
+		"DELETE FROM statements",
+		"REPLACE INTO statements VALUES (1, 'handover', 'other', 1)",
+		"REPLACE INTO statements VALUES (2, 'handover', 'note', 1)",
+		"INSERT INTO statements VALUES (0, 'handover', 'earlier', 1)",
+		"UPDATE cosignatures SET note = 'other'",
+		"DELETE FROM cosignatures",
+		"REPLACE INTO cosignatures VALUES (1, 'w', 'other', 1)",
 		// Ended sessions.
 		"UPDATE sessions SET cause = 'expired' WHERE id = 's1'",
 		"UPDATE sessions SET ended_at = ended_at - 1000 WHERE id = 's1'",

@@ -50,6 +50,7 @@ type Tx interface {
 	ErasureTx
 	HoldTx
 	RetentionTx
+	StatementTx
 }
 
 // StaffTx reads and writes the people who work here.

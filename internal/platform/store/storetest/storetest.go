@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"erasure", erasureTests},
 		{"holds", holdTests},
 		{"retention", retentionTests},
+		{"statements", statementTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {
