@@ -100,6 +100,11 @@ func (c *cursor) text(kind byte) []byte {
 
 // fixed passes a byte string of just this length.
 func (c *cursor) fixed(into []byte) {
+	if n := len(into); n < 24 && len(c.rest) > n && int(c.rest[0]) == cborBytes<<5|n { // as a rule, and faster
+		copy(into, c.rest[1:])
+		c.rest = c.rest[n+1:]
+		return
+	}
 	b := c.text(cborBytes)
 	if len(b) != len(into) {
 		c.refuse(errShape)

@@ -2,14 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
+	"runtime"
+	"time"
 
-	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"stead/internal/audit"
@@ -20,18 +19,18 @@ import (
 var ErrDamaged = errors.New("the database file is damaged")
 
 // Evidence is a store's file opened to be looked at: nothing is written, migrated or locked, and a platform may go on
-// writing to it meanwhile. What is read is one consistent state. It implements audit.LedgerSource; it is not safe for
-// concurrent use.
+// writing to it meanwhile. What is read is one consistent state. It implements audit.LedgerReaders; beyond what that
+// allows it is not safe for concurrent use.
 type Evidence struct {
-	ctx context.Context // of OpenEvidence; it ends what is being read
-	db  *sql.DB
-	tx  *sql.Tx
+	main, hashes *raw
+	arrivals     []*raw
 }
 
-var _ audit.LedgerSource = (*Evidence)(nil)
+var _ audit.LedgerReaders = (*Evidence)(nil)
 
-// OpenEvidence opens the file read-only. A file in a folder that cannot be written is good enough, as long as no
-// write-ahead log lies beside it. Errors a person can meet: stead.CodeLedgerUnusable.
+// OpenEvidence opens the file read-only; when ctx ends, what is being read ends. A file in a folder that cannot be
+// written is good enough, as long as no write-ahead log lies beside it. Errors a person can meet:
+// stead.CodeLedgerUnusable.
 func OpenEvidence(ctx context.Context, path string) (*Evidence, error) {
 	unusable := func(err error) error {
 		return stead.Errorf(stead.CodeLedgerUnusable, "%s", path).Because(err)
@@ -43,10 +42,11 @@ func OpenEvidence(ctx context.Context, path string) (*Evidence, error) {
 	if err != nil {
 		return nil, unusable(err)
 	}
-	e, err := openEvidence(ctx, dsn(path, "query_only(1)", "busy_timeout(5000)", "trusted_schema(0)")+"&mode=ro")
+	uri := dsn(path) + "&mode=ro"
+	e, err := openEvidence(ctx, uri)
 	if _, noLog := os.Stat(path + "-wal"); err != nil && errors.Is(noLog, fs.ErrNotExist) {
 		// SQLite wants to make files beside it even to read. Nobody is writing, so it may do without.
-		e, err = openEvidence(ctx, dsn(path, "query_only(1)", "trusted_schema(0)")+"&mode=ro&immutable=1")
+		e, err = openEvidence(ctx, uri+"&immutable=1")
 	}
 	if err != nil {
 		return nil, unusable(err)
@@ -54,130 +54,93 @@ func OpenEvidence(ctx context.Context, path string) (*Evidence, error) {
 	return e, nil
 }
 
-func openEvidence(ctx context.Context, name string) (*Evidence, error) {
-	db, err := sql.Open("sqlite", name)
-	if err != nil {
-		return nil, err
-	}
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err == nil {
-		var tables int
-		err = tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
-			name IN ('intake', 'log_entries', 'log_hashes', 'checkpoints', 'log_keys', 'device_heads')`).Scan(&tables)
-		if err == nil && tables != 6 {
-			err = errors.New("it holds no ledger, or one of a version before there was a log")
+// openEvidence opens a connection for each thing that is read at the same time and lets all of them see one state.
+func openEvidence(ctx context.Context, uri string) (*Evidence, error) {
+	e := &Evidence{}
+	for range 2 + runtime.GOMAXPROCS(0) {
+		r, err := openReader(ctx, uri)
+		if err != nil {
+			return nil, errors.Join(err, e.Close())
 		}
+		e.arrivals = append(e.arrivals, r)
 	}
+	if err := e.begin(ctx, uri); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	e.main, e.hashes, e.arrivals = e.arrivals[0], e.arrivals[1], e.arrivals[2:]
+	return e, nil
+}
+
+func openReader(ctx context.Context, uri string) (*raw, error) {
+	return openRaw(ctx, uri, "PRAGMA query_only = 1", "PRAGMA trusted_schema = 0", "PRAGMA busy_timeout = 5000")
+}
+
+// begin begins a transaction on every connection, again and again until no platform committed anything in between, so
+// that all see the same state. A connection of its own watches for commits.
+func (e *Evidence) begin(ctx context.Context, uri string) error {
+	watch, err := openReader(ctx, uri)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return err
 	}
-	return &Evidence{ctx: ctx, db: db, tx: tx}, nil
+	defer func() { _ = watch.close() }()
+	const tries = 200
+	for range tries {
+		before, err := watch.number("PRAGMA data_version")
+		for _, r := range e.arrivals {
+			err = errors.Join(err, r.exec("BEGIN"), r.holdsLedger()) // a transaction begins with the first read
+		}
+		after, err2 := watch.number("PRAGMA data_version")
+		if err = errors.Join(err, err2); err != nil || before == after {
+			return err
+		}
+		for _, r := range e.arrivals {
+			err = errors.Join(err, r.exec("ROLLBACK"))
+		}
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return errors.New("the platform writes so often that it cannot be read in one state")
+}
+
+func (r *raw) holdsLedger() error {
+	tables, err := r.number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
+		name IN ('intake', 'log_entries', 'log_hashes', 'checkpoints', 'log_keys', 'device_heads')`)
+	if err == nil && tables != 6 {
+		err = errors.New("it holds no ledger, or one of a version before there was a log")
+	}
+	return err
 }
 
 // Close ends the look.
-func (e *Evidence) Close() error { return errors.Join(e.tx.Rollback(), e.db.Close()) }
-
-// Keys lists the verifier keys that the file itself names, the oldest first.
-func (e *Evidence) Keys() ([]string, error) {
-	return collect(rows(e, "SELECT key FROM log_keys ORDER BY id", func(row scanner) (key string, err error) {
-		err = row.Scan(&key)
-		return key, err
-	}))
-}
-
-// Heads implements audit.LedgerSource.
-func (e *Evidence) Heads() ([]audit.Head, error) {
-	return collect(rows(e, "SELECT device, epoch, seq, leaf FROM device_heads", func(row scanner) (h audit.Head, err error) {
-		err = row.Scan(&h.Device, fixed(h.Epoch[:]), &h.Seq, fixed(h.Leaf[:]))
-		return h, err
-	}))
-}
-
-// Hashes implements audit.LedgerSource.
-func (e *Evidence) Hashes() iter.Seq2[audit.StoredHash, error] {
-	return rows(e, "SELECT idx, hash FROM log_hashes ORDER BY idx", func(row scanner) (h audit.StoredHash, err error) {
-		err = row.Scan(&h.At, fixed(h.Hash[:]))
-		return h, err
-	})
-}
-
-// Checkpoints implements audit.LedgerSource.
-func (e *Evidence) Checkpoints() iter.Seq2[[]byte, error] {
-	return rows(e, "SELECT note FROM checkpoints ORDER BY size", func(row scanner) (note []byte, err error) {
-		err = row.Scan(&note)
-		return note, err
-	})
-}
-
-const evidenceColumns = "i.envelope, i.leaf, i.event_id, i.device, i.epoch, i.seq, i.kind, i.session, i.actor, i.subject"
-
-// Records implements audit.LedgerSource.
-func (e *Evidence) Records() iter.Seq2[audit.LedgerRow, error] {
-	logged := rows(e, "SELECT l.position, l.intake, i.idx IS NULL, "+evidenceColumns+
-		" FROM log_entries l LEFT JOIN intake i ON i.idx = l.intake ORDER BY l.position", readEvidence)
-	others := rows(e, "SELECT -1, i.idx, 0, "+evidenceColumns+
-		" FROM intake i WHERE NOT EXISTS (SELECT 1 FROM log_entries l WHERE l.intake = i.idx) ORDER BY i.idx", readEvidence)
-	return func(yield func(audit.LedgerRow, error) bool) {
-		for _, part := range []iter.Seq2[audit.LedgerRow, error]{logged, others} {
-			for row, err := range part {
-				if !yield(row, err) || err != nil {
-					return
-				}
-			}
+func (e *Evidence) Close() error {
+	var err error
+	for _, r := range append([]*raw{e.main, e.hashes}, e.arrivals...) {
+		if r != nil {
+			err = errors.Join(err, r.close())
 		}
 	}
+	return err
 }
 
-func readEvidence(row scanner) (r audit.LedgerRow, err error) {
-	c := &r.Columns
-	var seq sql.NullInt64
-	var kind, session sql.NullString
-	err = row.Scan(&r.Position, &r.Index, &r.Missing, &r.Envelope, fixed(c.Leaf[:]), fixed(c.EventID[:]), fixed(c.Device[:]), fixed(c.Epoch[:]),
-		&seq, &kind, &session, fixed(c.Actor[:]), fixed(c.Subject[:]))
-	c.Seq, c.Kind, c.Session = uint64(max(seq.Int64, 0)), audit.Kind(kind.String), stead.SessionID(session.String)
-	return r, err
-}
-
-// rows reads the rows of a query one by one.
-func rows[T any](e *Evidence, query string, read func(scanner) (T, error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		found, err := e.tx.QueryContext(e.ctx, query)
+// number reads the one number that a query answers.
+func (r *raw) number(query string) (n int64, err error) {
+	for row, err := range r.query(query) {
 		if err != nil {
-			yield(none, damaged(err))
-			return
+			return 0, err
 		}
-		defer found.Close()
-		for found.Next() {
-			v, err := read(found)
-			if err != nil {
-				yield(none, fmt.Errorf("%w: %w", ErrDamaged, err))
-				return
-			}
-			if !yield(v, nil) {
-				return
-			}
-		}
-		if err := found.Err(); err != nil {
-			yield(none, damaged(err))
+		if n, err = row.integer(0); err != nil {
+			return 0, err
 		}
 	}
-}
-
-func collect[T any](values iter.Seq2[T, error]) (all []T, err error) {
-	for v, err := range values {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
+	return n, nil
 }
 
 // damaged tells a file that contradicts itself from one that could not be read.
 func damaged(err error) error {
-	var e *driver.Error
-	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+	var e *rawError
+	if errors.As(err, &e) && (e.code&0xff == sqlite3.SQLITE_CORRUPT || e.code&0xff == sqlite3.SQLITE_NOTADB) {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return fmt.Errorf("sqlite: evidence: %w", err)

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+// Keys lists the verifier keys that the file itself names, the oldest first.
+func (e *Evidence) Keys() (keys []string, err error) {
+	for key, err := range rows(e.main, "SELECT key FROM log_keys ORDER BY id", func(row rawRow) (string, error) { return row.text(0, "") }) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// Heads implements audit.LedgerSource.
+func (e *Evidence) Heads() (heads []audit.Head, err error) {
+	for head, err := range rows(e.main, "SELECT device, epoch, seq, leaf FROM device_heads", func(row rawRow) (h audit.Head, err error) {
+		device, err1 := row.text(0, "")
+		seq, err2 := row.integer(2)
+		h.Device, h.Seq = stead.DeviceID(device), uint64(max(seq, 0))
+		return h, errors.Join(err1, row.fixed(1, h.Epoch[:]), err2, row.fixed(3, h.Leaf[:]))
+	}) {
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, head)
+	}
+	return heads, nil
+}
+
+// Hashes implements audit.LedgerSource.
+func (e *Evidence) Hashes() iter.Seq2[audit.StoredHash, error] {
+	return rows(e.hashes, "SELECT idx, hash FROM log_hashes ORDER BY idx", func(row rawRow) (h audit.StoredHash, err error) {
+		if h.At, err = row.integer(0); err == nil {
+			err = row.fixed(1, h.Hash[:])
+		}
+		return h, err
+	})
+}
+
+// Checkpoints implements audit.LedgerSource.
+func (e *Evidence) Checkpoints() iter.Seq2[[]byte, error] {
+	return rows(e.main, "SELECT note FROM checkpoints ORDER BY size", func(row rawRow) ([]byte, error) {
+		note, err := row.text(0, "")
+		return []byte(note), err
+	})
+}
+
+// Places implements audit.LedgerReaders.
+func (e *Evidence) Places() iter.Seq2[audit.LedgerPlace, error] {
+	return rows(e.main, "SELECT position, intake FROM log_entries ORDER BY position", func(row rawRow) (p audit.LedgerPlace, err error) {
+		if p.Position, err = row.integer(0); err == nil {
+			p.Index, err = row.integer(1)
+		}
+		return p, err
+	})
+}
+
+// Span implements audit.LedgerReaders.
+func (e *Evidence) Span() (first, last, logged int64, err error) {
+	for _, n := range []struct {
+		into  *int64
+		query string
+	}{
+		{&first, "SELECT coalesce(min(idx), 0) FROM intake"}, {&last, "SELECT coalesce(max(idx), -1) FROM intake"},
+		{&logged, "SELECT coalesce(max(position) + 1, 0) FROM log_entries"},
+	} {
+		if *n.into, err = e.main.number(n.query); err != nil {
+			return 0, -1, 0, damaged(err)
+		}
+	}
+	return first, last, logged, nil
+}
+
+// Readers implements audit.LedgerReaders.
+func (e *Evidence) Readers() (readers []audit.LedgerReader) {
+	for _, r := range e.arrivals {
+		readers = append(readers, arrivals{r})
+	}
+	return readers
+}
+
+type arrivals struct{ *raw }
+
+const evidenceColumns = "i.envelope, i.leaf, i.event_id, i.device, i.epoch, i.seq, i.kind, i.session, i.actor, i.subject"
+
+// Arrivals implements audit.LedgerReader.
+func (a arrivals) Arrivals(first, last int64) iter.Seq2[*audit.LedgerRow, error] {
+	var row audit.LedgerRow
+	return rows(a.raw, "SELECT -1, i.idx, 0, "+evidenceColumns+" FROM intake i WHERE i.idx BETWEEN ? AND ? ORDER BY i.idx",
+		func(found rawRow) (*audit.LedgerRow, error) { return &row, readEvidence(found, &row) }, first, last)
+}
+
+// Records implements audit.LedgerSource.
+func (e *Evidence) Records() iter.Seq2[audit.LedgerRow, error] {
+	read := func(found rawRow) (row audit.LedgerRow, err error) { return row, readEvidence(found, &row) }
+	logged := rows(e.main, "SELECT l.position, l.intake, i.idx IS NULL, "+evidenceColumns+
+		" FROM log_entries l LEFT JOIN intake i ON i.idx = l.intake ORDER BY l.position", read)
+	others := rows(e.main, "SELECT -1, i.idx, 0, "+evidenceColumns+
+		" FROM intake i WHERE NOT EXISTS (SELECT 1 FROM log_entries l WHERE l.intake = i.idx) ORDER BY i.idx", read)
+	return func(yield func(audit.LedgerRow, error) bool) {
+		for _, part := range []iter.Seq2[audit.LedgerRow, error]{logged, others} {
+			for row, err := range part {
+				if !yield(row, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// readEvidence reads a row. The envelope is good until the next one.
+func readEvidence(found rawRow, row *audit.LedgerRow) (err error) {
+	number := func(column int32) (n int64) {
+		if err == nil {
+			n, err = found.integer(column)
+		}
+		return n
+	}
+	fixed := func(column int32, into []byte) {
+		if err == nil {
+			err = found.fixed(column, into)
+		}
+	}
+	text := func(column int32, before string) (s string) {
+		if err == nil {
+			s, err = found.text(column, before)
+		}
+		return s
+	}
+	c := &row.Columns
+	row.Position, row.Index, row.Missing = number(0), number(1), number(2) != 0
+	if err == nil {
+		row.Envelope, _, err = found.bytes(3, sqlite3.SQLITE_BLOB)
+	}
+	fixed(4, c.Leaf[:])
+	fixed(5, c.EventID[:])
+	fixed(6, c.Device[:])
+	fixed(7, c.Epoch[:])
+	c.Seq = uint64(max(number(8), 0))
+	c.Kind, c.Session = audit.Kind(text(9, string(c.Kind))), stead.SessionID(text(10, string(c.Session)))
+	fixed(11, c.Actor[:])
+	fixed(12, c.Subject[:])
+	return err
+}
+
+// rows reads the rows of a query one by one.
+func rows[T any](r *raw, query string, read func(rawRow) (T, error), args ...int64) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		for row, err := range r.query(query, args...) {
+			if err != nil {
+				yield(none, damaged(err))
+				return
+			}
+			v, err := read(row)
+			if err != nil {
+				yield(none, fmt.Errorf("%w: %w", ErrDamaged, err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
