@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 )
 
 func main() {
@@ -30,8 +31,20 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	only := flags.String("only", "", "rows to measure, separated by commas; a name also stands for those that begin with it and a dot")
 	size := flags.String("size", "small", "small, full, or tiny to see only that everything still runs")
 	file := flags.String("out", "build/out/bench.json", "where to write the rows as JSON")
+	profile := flags.String("profile", "", "write a profile of the processors' time to this file")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	s, ok := allSizes()[*size]
 	if !ok {

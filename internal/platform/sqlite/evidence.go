@@ -2,11 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
-	"runtime"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -22,15 +23,16 @@ var ErrDamaged = errors.New("the database file is damaged")
 // writing to it meanwhile. What is read is one consistent state. It implements audit.LedgerReaders; beyond what that
 // allows it is not safe for concurrent use.
 type Evidence struct {
-	main, hashes *raw
-	arrivals     []*raw
+	ctx  context.Context // of OpenEvidence; it ends what is being read
+	db   *sql.DB
+	tx   *sql.Tx
+	bulk bulk // sees the same state
 }
 
 var _ audit.LedgerReaders = (*Evidence)(nil)
 
-// OpenEvidence opens the file read-only; when ctx ends, what is being read ends. A file in a folder that cannot be
-// written is good enough, as long as no write-ahead log lies beside it. Errors a person can meet:
-// stead.CodeLedgerUnusable.
+// OpenEvidence opens the file read-only. A file in a folder that cannot be written is good enough, as long as no
+// write-ahead log lies beside it. Errors a person can meet: stead.CodeLedgerUnusable.
 func OpenEvidence(ctx context.Context, path string) (*Evidence, error) {
 	unusable := func(err error) error {
 		return stead.Errorf(stead.CodeLedgerUnusable, "%s", path).Because(err)
@@ -42,11 +44,10 @@ func OpenEvidence(ctx context.Context, path string) (*Evidence, error) {
 	if err != nil {
 		return nil, unusable(err)
 	}
-	uri := dsn(path) + "&mode=ro"
-	e, err := openEvidence(ctx, uri)
+	e, err := openEvidence(ctx, dsn(path, "query_only(1)", "busy_timeout(5000)", "trusted_schema(0)")+"&mode=ro")
 	if _, noLog := os.Stat(path + "-wal"); err != nil && errors.Is(noLog, fs.ErrNotExist) {
 		// SQLite wants to make files beside it even to read. Nobody is writing, so it may do without.
-		e, err = openEvidence(ctx, uri+"&immutable=1")
+		e, err = openEvidence(ctx, dsn(path, "query_only(1)", "trusted_schema(0)")+"&mode=ro&immutable=1")
 	}
 	if err != nil {
 		return nil, unusable(err)
@@ -54,49 +55,39 @@ func OpenEvidence(ctx context.Context, path string) (*Evidence, error) {
 	return e, nil
 }
 
-// openEvidence opens a connection for each thing that is read at the same time and lets all of them see one state.
-func openEvidence(ctx context.Context, uri string) (*Evidence, error) {
-	e := &Evidence{}
-	for range 2 + runtime.GOMAXPROCS(0) {
-		r, err := openReader(ctx, uri)
-		if err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
-		e.arrivals = append(e.arrivals, r)
+func openEvidence(ctx context.Context, name string) (*Evidence, error) {
+	db, err := sql.Open("sqlite", name)
+	if err != nil {
+		return nil, err
 	}
-	if err := e.begin(ctx, uri); err != nil {
-		return nil, errors.Join(err, e.Close())
+	e := &Evidence{ctx: ctx, db: db}
+	if e.bulk, err = openBulk(ctx, name); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	e.main, e.hashes, e.arrivals = e.arrivals[0], e.arrivals[1], e.arrivals[2:]
+	if err := e.begin(); err != nil {
+		return nil, errors.Join(err, e.bulk.close(), db.Close())
+	}
 	return e, nil
 }
 
-func openReader(ctx context.Context, uri string) (*raw, error) {
-	return openRaw(ctx, uri, "PRAGMA query_only = 1", "PRAGMA trusted_schema = 0", "PRAGMA busy_timeout = 5000")
-}
-
-// begin begins a transaction on every connection, again and again until no platform committed anything in between, so
-// that all see the same state. A connection of its own watches for commits.
-func (e *Evidence) begin(ctx context.Context, uri string) error {
-	watch, err := openReader(ctx, uri)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = watch.close() }()
+// begin begins a transaction on every connection, again and again until no platform committed anything meanwhile: then
+// all of them see the same state.
+func (e *Evidence) begin() (err error) {
 	const tries = 200
 	for range tries {
-		before, err := watch.number("PRAGMA data_version")
-		for _, r := range e.arrivals {
-			err = errors.Join(err, r.exec("BEGIN"), r.holdsLedger()) // a transaction begins with the first read
-		}
-		after, err2 := watch.number("PRAGMA data_version")
-		if err = errors.Join(err, err2); err != nil || before == after {
+		before, err := e.bulk.commits()
+		if err != nil {
 			return err
 		}
-		for _, r := range e.arrivals {
-			err = errors.Join(err, r.exec("ROLLBACK"))
+		if e.tx, err = e.db.BeginTx(e.ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+			return err
 		}
-		if err != nil {
+		err = errors.Join(e.holdsLedger(), e.bulk.begin())
+		after, err2 := e.bulk.commits()
+		if err = errors.Join(err, err2); err == nil && before == after {
+			return nil
+		}
+		if err = errors.Join(err, e.bulk.rollBack(), e.tx.Rollback()); err != nil {
 			return err
 		}
 		time.Sleep(time.Millisecond)
@@ -104,9 +95,10 @@ func (e *Evidence) begin(ctx context.Context, uri string) error {
 	return errors.New("the platform writes so often that it cannot be read in one state")
 }
 
-func (r *raw) holdsLedger() error {
-	tables, err := r.number(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
-		name IN ('intake', 'log_entries', 'log_hashes', 'checkpoints', 'log_keys', 'device_heads')`)
+func (e *Evidence) holdsLedger() error {
+	var tables int
+	err := e.tx.QueryRowContext(e.ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
+		name IN ('intake', 'log_entries', 'log_hashes', 'checkpoints', 'log_keys', 'device_heads')`).Scan(&tables)
 	if err == nil && tables != 6 {
 		err = errors.New("it holds no ledger, or one of a version before there was a log")
 	}
@@ -115,32 +107,77 @@ func (r *raw) holdsLedger() error {
 
 // Close ends the look.
 func (e *Evidence) Close() error {
-	var err error
-	for _, r := range append([]*raw{e.main, e.hashes}, e.arrivals...) {
-		if r != nil {
-			err = errors.Join(err, r.close())
-		}
+	err := e.tx.Rollback()
+	if errors.Is(err, sql.ErrTxDone) { // it ended with the context
+		err = nil
 	}
-	return err
+	return errors.Join(e.bulk.close(), err, e.db.Close())
 }
 
-// number reads the one number that a query answers.
-func (r *raw) number(query string) (n int64, err error) {
-	for row, err := range r.query(query) {
+// Keys lists the verifier keys that the file itself names, the oldest first.
+func (e *Evidence) Keys() ([]string, error) {
+	return collect(rows(e, "SELECT key FROM log_keys ORDER BY id", func(row scanner) (key string, err error) {
+		err = row.Scan(&key)
+		return key, err
+	}))
+}
+
+// Heads implements audit.LedgerSource.
+func (e *Evidence) Heads() ([]audit.Head, error) {
+	return collect(rows(e, "SELECT device, epoch, seq, leaf FROM device_heads", func(row scanner) (h audit.Head, err error) {
+		err = row.Scan(&h.Device, fixed(h.Epoch[:]), &h.Seq, fixed(h.Leaf[:]))
+		return h, err
+	}))
+}
+
+// Checkpoints implements audit.LedgerSource.
+func (e *Evidence) Checkpoints() iter.Seq2[[]byte, error] {
+	return rows(e, "SELECT note FROM checkpoints ORDER BY size", func(row scanner) (note []byte, err error) {
+		err = row.Scan(&note)
+		return note, err
+	})
+}
+
+// rows reads the rows of a query one by one.
+func rows[T any](e *Evidence, query string, read func(scanner) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		found, err := e.tx.QueryContext(e.ctx, query)
 		if err != nil {
-			return 0, err
+			yield(none, damaged(err))
+			return
 		}
-		if n, err = row.integer(0); err != nil {
-			return 0, err
+		defer found.Close()
+		for found.Next() {
+			v, err := read(found)
+			if err != nil {
+				yield(none, fmt.Errorf("%w: %w", ErrDamaged, err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err := found.Err(); err != nil {
+			yield(none, damaged(err))
 		}
 	}
-	return n, nil
+}
+
+func collect[T any](values iter.Seq2[T, error]) (all []T, err error) {
+	for v, err := range values {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 // damaged tells a file that contradicts itself from one that could not be read.
 func damaged(err error) error {
-	var e *rawError
-	if errors.As(err, &e) && (e.code&0xff == sqlite3.SQLITE_CORRUPT || e.code&0xff == sqlite3.SQLITE_NOTADB) {
+	var e interface{ Code() int } // the driver's error, and ours
+	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return fmt.Errorf("sqlite: evidence: %w", err)

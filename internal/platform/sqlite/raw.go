@@ -91,6 +91,19 @@ func (r *raw) exec(query string) error {
 	return nil
 }
 
+// number reads the one number that a query answers.
+func (r *raw) number(query string) (n int64, err error) {
+	for row, err := range r.query(query) {
+		if err != nil {
+			return 0, err
+		}
+		if n, err = row.integer(0); err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
 // query yields the rows of a query. A row is good until the next one is asked for.
 func (r *raw) query(query string, args ...int64) iter.Seq2[rawRow, error] {
 	return func(yield func(rawRow, error) bool) {

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -11,36 +13,63 @@ import (
 	"stead/internal/stead"
 )
 
-// Keys lists the verifier keys that the file itself names, the oldest first.
-func (e *Evidence) Keys() (keys []string, err error) {
-	for key, err := range rows(e.main, "SELECT key FROM log_keys ORDER BY id", func(row rawRow) (string, error) { return row.text(0, "") }) {
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
+// bulk is the connections for what a ledger has most of.
+type bulk struct {
+	watch, records, hashes *raw
+	arrivals               []*raw
 }
 
-// Heads implements audit.LedgerSource.
-func (e *Evidence) Heads() (heads []audit.Head, err error) {
-	for head, err := range rows(e.main, "SELECT device, epoch, seq, leaf FROM device_heads", func(row rawRow) (h audit.Head, err error) {
-		device, err1 := row.text(0, "")
-		seq, err2 := row.integer(2)
-		h.Device, h.Seq = stead.DeviceID(device), uint64(max(seq, 0))
-		return h, errors.Join(err1, row.fixed(1, h.Epoch[:]), err2, row.fixed(3, h.Leaf[:]))
-	}) {
-		if err != nil {
-			return nil, err
-		}
-		heads = append(heads, head)
+// openBulk opens a connection for each thing that is read at the same time, and one that watches for commits.
+func openBulk(ctx context.Context, uri string) (b bulk, err error) {
+	all := []**raw{&b.watch, &b.records, &b.hashes}
+	b.arrivals = make([]*raw, runtime.GOMAXPROCS(0))
+	for i := range b.arrivals {
+		all = append(all, &b.arrivals[i])
 	}
-	return heads, nil
+	for _, r := range all {
+		if *r, err = openRaw(ctx, uri, "PRAGMA query_only = 1", "PRAGMA trusted_schema = 0", "PRAGMA busy_timeout = 5000"); err != nil {
+			return b, errors.Join(err, b.close())
+		}
+	}
+	return b, nil
+}
+
+// commits changes whenever somebody else committed something.
+func (b *bulk) commits() (int64, error) { return b.watch.number("PRAGMA data_version") }
+
+// each does f with every connection that reads.
+func (b *bulk) each(f func(*raw) error) (err error) {
+	for _, r := range append([]*raw{b.records, b.hashes}, b.arrivals...) {
+		if r != nil {
+			err = errors.Join(err, f(r))
+		}
+	}
+	return err
+}
+
+func (b *bulk) begin() error {
+	return b.each(func(r *raw) error {
+		if err := r.exec("BEGIN"); err != nil {
+			return err
+		}
+		_, err := r.number("SELECT count(*) FROM sqlite_schema") // a transaction sees the state of its first look
+		return err
+	})
+}
+
+func (b *bulk) rollBack() error { return b.each(func(r *raw) error { return r.exec("ROLLBACK") }) }
+
+func (b *bulk) close() error {
+	err := b.each((*raw).close)
+	if b.watch != nil {
+		err = errors.Join(err, b.watch.close())
+	}
+	return err
 }
 
 // Hashes implements audit.LedgerSource.
 func (e *Evidence) Hashes() iter.Seq2[audit.StoredHash, error] {
-	return rows(e.hashes, "SELECT idx, hash FROM log_hashes ORDER BY idx", func(row rawRow) (h audit.StoredHash, err error) {
+	return rawRows(e.bulk.hashes, "SELECT idx, hash FROM log_hashes ORDER BY idx", func(row rawRow) (h audit.StoredHash, err error) {
 		if h.At, err = row.integer(0); err == nil {
 			err = row.fixed(1, h.Hash[:])
 		}
@@ -48,17 +77,9 @@ func (e *Evidence) Hashes() iter.Seq2[audit.StoredHash, error] {
 	})
 }
 
-// Checkpoints implements audit.LedgerSource.
-func (e *Evidence) Checkpoints() iter.Seq2[[]byte, error] {
-	return rows(e.main, "SELECT note FROM checkpoints ORDER BY size", func(row rawRow) ([]byte, error) {
-		note, err := row.text(0, "")
-		return []byte(note), err
-	})
-}
-
 // Places implements audit.LedgerReaders.
 func (e *Evidence) Places() iter.Seq2[audit.LedgerPlace, error] {
-	return rows(e.main, "SELECT position, intake FROM log_entries ORDER BY position", func(row rawRow) (p audit.LedgerPlace, err error) {
+	return rawRows(e.bulk.records, "SELECT position, intake FROM log_entries ORDER BY position", func(row rawRow) (p audit.LedgerPlace, err error) {
 		if p.Position, err = row.integer(0); err == nil {
 			p.Index, err = row.integer(1)
 		}
@@ -75,7 +96,7 @@ func (e *Evidence) Span() (first, last, logged int64, err error) {
 		{&first, "SELECT coalesce(min(idx), 0) FROM intake"}, {&last, "SELECT coalesce(max(idx), -1) FROM intake"},
 		{&logged, "SELECT coalesce(max(position) + 1, 0) FROM log_entries"},
 	} {
-		if *n.into, err = e.main.number(n.query); err != nil {
+		if *n.into, err = e.bulk.records.number(n.query); err != nil {
 			return 0, -1, 0, damaged(err)
 		}
 	}
@@ -84,7 +105,7 @@ func (e *Evidence) Span() (first, last, logged int64, err error) {
 
 // Readers implements audit.LedgerReaders.
 func (e *Evidence) Readers() (readers []audit.LedgerReader) {
-	for _, r := range e.arrivals {
+	for _, r := range e.bulk.arrivals {
 		readers = append(readers, arrivals{r})
 	}
 	return readers
@@ -97,16 +118,16 @@ const evidenceColumns = "i.envelope, i.leaf, i.event_id, i.device, i.epoch, i.se
 // Arrivals implements audit.LedgerReader.
 func (a arrivals) Arrivals(first, last int64) iter.Seq2[*audit.LedgerRow, error] {
 	var row audit.LedgerRow
-	return rows(a.raw, "SELECT -1, i.idx, 0, "+evidenceColumns+" FROM intake i WHERE i.idx BETWEEN ? AND ? ORDER BY i.idx",
+	return rawRows(a.raw, "SELECT -1, i.idx, 0, "+evidenceColumns+" FROM intake i WHERE i.idx BETWEEN ? AND ? ORDER BY i.idx",
 		func(found rawRow) (*audit.LedgerRow, error) { return &row, readEvidence(found, &row) }, first, last)
 }
 
 // Records implements audit.LedgerSource.
 func (e *Evidence) Records() iter.Seq2[audit.LedgerRow, error] {
 	read := func(found rawRow) (row audit.LedgerRow, err error) { return row, readEvidence(found, &row) }
-	logged := rows(e.main, "SELECT l.position, l.intake, i.idx IS NULL, "+evidenceColumns+
+	logged := rawRows(e.bulk.records, "SELECT l.position, l.intake, i.idx IS NULL, "+evidenceColumns+
 		" FROM log_entries l LEFT JOIN intake i ON i.idx = l.intake ORDER BY l.position", read)
-	others := rows(e.main, "SELECT -1, i.idx, 0, "+evidenceColumns+
+	others := rawRows(e.bulk.records, "SELECT -1, i.idx, 0, "+evidenceColumns+
 		" FROM intake i WHERE NOT EXISTS (SELECT 1 FROM log_entries l WHERE l.intake = i.idx) ORDER BY i.idx", read)
 	return func(yield func(audit.LedgerRow, error) bool) {
 		for _, part := range []iter.Seq2[audit.LedgerRow, error]{logged, others} {
@@ -154,8 +175,8 @@ func readEvidence(found rawRow, row *audit.LedgerRow) (err error) {
 	return err
 }
 
-// rows reads the rows of a query one by one.
-func rows[T any](r *raw, query string, read func(rawRow) (T, error), args ...int64) iter.Seq2[T, error] {
+// rawRows reads the rows of a query one by one.
+func rawRows[T any](r *raw, query string, read func(rawRow) (T, error), args ...int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		for row, err := range r.query(query, args...) {
