@@ -1,4 +1,4 @@
-// Stead's figures, each measured beside a floor: how fast the outbox, the ledger and their proof are, and how far that
+// Stead is measured here, each figure beside a floor: how fast the outbox, the ledger and their proof are, and how far that
 // is from what the machine could do at best. It prints one table and writes a JSON file; see README.md.
 package main
 
@@ -35,17 +35,6 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
 	s, ok := allSizes()[*size]
 	if !ok {
 		return fmt.Errorf("bench: there is no size %q", *size)
@@ -62,21 +51,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	rows := []row{}
-	for i, f := range chosen {
-		_, _ = fmt.Fprintf(progress, "%s …\n", f.name)
-		own := filepath.Join(folder, fmt.Sprint(i))
-		if err := os.Mkdir(own, 0o700); err != nil {
-			return err
-		}
-		found, err := f.measure(ctx, bench{size: s, folder: own, progress: progress})
-		if err != nil {
-			return fmt.Errorf("bench: %s: %w", f.name, err)
-		}
-		rows = append(rows, found...)
-		if err := os.RemoveAll(own); err != nil {
-			return err
-		}
+	ended, err := profileTo(*profile)
+	if err != nil {
+		return err
+	}
+	rows, err := measureAll(ctx, chosen, s, folder, progress)
+	if err = errors.Join(err, ended()); err != nil {
+		return err
 	}
 	if err := writeTable(out, rows); err != nil {
 		return err
@@ -86,4 +67,42 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	return os.WriteFile(*file, append(text, '\n'), 0o600)
+}
+
+// profileTo profiles the processors' time until what it returns is called. Without a file it does nothing.
+func profileTo(file string) (func() error, error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
+}
+
+func measureAll(ctx context.Context, chosen []figure, s sizes, folder string, progress io.Writer) ([]row, error) {
+	rows := []row{}
+	for i, f := range chosen {
+		_, _ = fmt.Fprintf(progress, "%s …\n", f.name)
+		own := filepath.Join(folder, fmt.Sprint(i))
+		if err := os.Mkdir(own, 0o700); err != nil {
+			return nil, err
+		}
+		found, err := f.measure(ctx, bench{size: s, folder: own, progress: progress})
+		if err != nil {
+			return nil, fmt.Errorf("bench: %s: %w", f.name, err)
+		}
+		rows = append(rows, found...)
+		if err := os.RemoveAll(own); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
 }

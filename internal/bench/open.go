@@ -64,11 +64,11 @@ func fill(ctx context.Context, o *outbox.Outbox, records int) error {
 	var all sync.WaitGroup
 	var left atomic.Int64
 	left.Store(int64(records))
-	errs := make([]error, writers)
+	e, errs := entry(), make([]error, writers)
 	for i := range writers {
 		all.Go(func() {
 			for errs[i] == nil && left.Add(-1) >= 0 {
-				_, errs[i] = o.Append(ctx, entry())
+				_, errs[i] = o.Append(ctx, e)
 			}
 		})
 	}

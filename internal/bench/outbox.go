@@ -53,7 +53,7 @@ func makeDevice() (device, error) {
 // entry is what makes a record of recordSize. It has no texts, so that the record is all that is stored.
 func entry() outbox.Entry {
 	r := sample("", audit.Epoch{}, 1, [32]byte{})
-	r.Body["pad2"] = pad(100) // where the commitments of the sample are
+	r.Body["pad2"] = pad(120) // where the commitments of the sample are
 	return outbox.Entry{Kind: r.Kind, Session: r.Session, Actor: r.Actor, Subject: r.Subject, Ref: r.Ref, Body: r.Body}
 }
 
@@ -74,8 +74,9 @@ func appendAlone(ctx context.Context, b bench) (_ []row, err error) {
 	}
 	defer func() { err = errors.Join(err, bare.db.Close()) }()
 	const turn = 10 // appends of one and then of the other, so that what else the machine does hits both
+	e := entry()
 	ours := func() (float64, error) {
-		return p50(turn, func() error { _, err := o.Append(ctx, entry()); return err })
+		return p50(turn, func() error { _, err := o.Append(ctx, e); return err })
 	}
 	theirs := func() (float64, error) { return p50(turn, bare.put) }
 	found, err := medians(ctx, b.size.rounds*b.size.appends/turn, ours, theirs)
@@ -140,9 +141,10 @@ func appendTogether(ctx context.Context, b bench) (_ []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, group.close()) }()
+	e := entry()
 	measures := []func() (float64, error){
 		func() (float64, error) {
-			return rate(b.size.seconds, callers, func() error { _, err := o.Append(ctx, entry()); return err })
+			return rate(b.size.seconds, callers, func() error { _, err := o.Append(ctx, e); return err })
 		},
 		func() (float64, error) { return rate(b.size.seconds, callers, group.put) },
 	}

@@ -1,4 +1,4 @@
-// Stead's peer in the figures: OpenTelemetry's storage for exporters, written to by so many callers for so many seconds
+// Stead has a peer in the figures, which is this: OpenTelemetry's storage for exporters, written to by so many callers for so many seconds
 // with a flush to disk for each record. It prints the records a second. It is a module of its own, so that nothing of it
 // comes into the product.
 package main
