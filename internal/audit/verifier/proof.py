@@ -1,4 +1,4 @@
-"""Sections 1 to 8 of FORMAT.md: records, chains, the tree, checkpoints. verify.py checks a bundle with it.
+"""Sections 1 to 8 of FORMAT.md: records, chains, the tree, checkpoints; and how its JSON is written. verify.py checks a bundle with it.
 
 It was written from that document alone; numbers in brackets are its sections.
 """
@@ -257,14 +257,16 @@ class Tree:
 def parse_keys(text):
     """[8] Returns a map from (name, id) to public key."""
     keys = {}
-    for line in text.decode("utf-8").splitlines():
-        line = line.strip()
+    for line in text.decode("utf-8").split("\n"):
+        line = line.strip(" \t\v\f\r\x85\xa0")
         if line and not line.startswith("#"):
             name, number, key = (line.split("+", 2) + ["", ""])[:3]
             raw = base64.b64decode(key, validate=True)
             need(name and not re.search(r"\s", name) and len(raw) == 33 and raw[0] == 1, "not a verifier key:", line)
-            number = unhex(number, 4)
+            need(re.fullmatch("[0-9a-fA-F]{8}", number), "not a verifier key:", line)
+            number = bytes.fromhex(number)
             need(number == sha(name.encode(), b"\n", raw)[:4], "the id is not that of the key:", line)
+            need((name, number) not in keys, "a key twice:", line)
             keys[name, number] = raw[1:]
     need(keys, "there is no key")
     return keys
@@ -294,6 +296,30 @@ def checkpoint(note, keys, signatures=True):
     need(len(root) == 32 and base64.b64encode(root).decode() == parts[2], "its root is not 32 bytes")
     need(not signers or parts[0] in signers, "it was signed for another log")
     return parts[0], int(parts[1]), root, bool(signers)
+
+
+def same(a, b):
+    """Equal, and of the same types: in Python true is 1."""
+    return json.dumps(a) == json.dumps(b)
+
+
+def shape(v, keys):
+    need(type(v) is dict and list(v) == keys, "the keys are not", ", ".join(keys))
+
+
+def canonical(raw, keys, indent=None):
+    """[9] JSON in the one way to write it."""
+    v = json.loads(raw.decode("utf-8"))
+    again = json.dumps(v, ensure_ascii=False, indent=indent, separators=None if indent else (",", ":")) + ("\n" if indent else "")
+    need(again.encode("utf-8") == raw, "it is not written in the one way")
+    shape(v, keys)
+
+    def numbers(x):
+        need(type(x) in (str, bool, list, dict, type(None)) or is_int(x), "a number out of its range")
+        for y in (x if type(x) is list else x.values() if type(x) is dict else ()):
+            numbers(y)
+    numbers(v)
+    return v
 
 
 def vectors(path):

@@ -18,8 +18,8 @@ import uuid
 import zipfile
 import zlib
 
-from proof import (Broken, Chains, DEVICE_KINDS, Tree, checkpoint, commitment, is_int, leaf_of, need, parse_keys, record, sha,
-                   unhex, vectors)
+from proof import (Broken, Chains, DEVICE_KINDS, Tree, canonical, checkpoint, commitment, is_int, leaf_of, need, parse_keys,
+                   record, same, sha, shape, unhex, vectors)
 
 EACH = 65536  # records in a member
 
@@ -57,13 +57,15 @@ class Bundle:
         self.records = len(records)
         if self.zip.getinfo("manifest.json").file_size > 16 << 20:
             raise Unusable("the manifest is too large")
-        self.manifest_bytes = self.read("manifest.json")
-        self.manifest = self.check_manifest(infos)
+        self.manifest = self.check_manifest(infos, self.read("manifest.json"))
 
-    def check_manifest(self, infos):
-        m = canonical(self.manifest_bytes, MANIFEST, indent=1)
-        if m["format"] != "stead-bundle/1":
-            raise Unusable("the bundle is of another format: " + str(m["format"]))
+    def check_manifest(self, infos, raw):
+        said = json.loads(raw.decode("utf-8"))
+        if type(said) is dict and type(said.get("format")) is str and said["format"] != "stead-bundle/1":
+            raise Unusable("the bundle is of another format: " + said["format"])
+        m = canonical(raw, MANIFEST, indent=1)
+        need(type(m["tool"]) is str and is_int(m["made_ms"]) and type(m["redacted"]) is bool, "the manifest has unfit values")
+        need(m["since_ms"] is None or is_int(m["since_ms"]), "the manifest has unfit values")
         need(type(m["members"]) is list and len(m["members"]) == len(infos) - 1, "the manifest does not list the members")
         for info, said in zip(infos, m["members"]):
             shape(said, ["name", "size", "sha256"])
@@ -111,25 +113,6 @@ class Bundle:
                     yield canonical(line[:-1], keys.split())
                 except (Broken, ValueError, RecursionError) as e:
                     raise Broken(f"{name}.ndjson, line {n}: {e}")
-
-
-def shape(v, keys):
-    need(type(v) is dict and list(v) == keys, "the keys are not", ", ".join(keys))
-
-
-def canonical(raw, keys, indent=None):
-    """[9] JSON in the one way to write it."""
-    v = json.loads(raw.decode("utf-8"))
-    again = json.dumps(v, ensure_ascii=False, indent=indent, separators=None if indent else (",", ":")) + ("\n" if indent else "")
-    need(again.encode("utf-8") == raw, "it is not written in the one way")
-    shape(v, keys)
-
-    def numbers(x):
-        need(type(x) in (str, bool, list, dict, type(None)) or is_int(x), "a number out of its range")
-        for y in (x if type(x) is list else x.values() if type(x) is dict else ()):
-            numbers(y)
-    numbers(v)
-    return v
 
 
 class Facts:
@@ -201,13 +184,13 @@ class Check:
         pending = 0
         for pending, e in enumerate(self.b.entries("pending.entries"), 1):
             self.take(place + pending, e, False)
-        need(pending == self.m["pending"], "the manifest counts other pending records")
+        need(same(pending, self.m["pending"]), "the manifest counts other pending records")
         need(self.next_text is None, "texts.ndjson goes on behind the last record")
         self.heads()
         self.devices()
         self.sessions_and_notices()
         self.staff()
-        need(self.counts == self.m["texts"], "the manifest counts other texts")
+        need(same(self.counts, self.m["texts"]), "the manifest counts other texts")
 
     def take(self, place, envelope, logged):
         if self.progress and place % 5000 == 0:
@@ -279,16 +262,17 @@ class Check:
         origin, counted, root, known = checkpoint(self.last_note, self.keys)
         need(counted == size and known, "the newest checkpoint does not count the whole log, or no known key signed it")
         need(self.b.read("checkpoint") == self.last_note, "the member checkpoint is not the newest one")
-        need((m["size"], m["origin"], m["root"], m["checkpoints"]) == (size, origin, root.hex(), self.noted), "the manifest names another log")
+        need(same([m["size"], m["origin"], m["root"], m["checkpoints"]], [size, origin, root.hex(), self.noted]), "the manifest names another log")
 
     def heads(self):
         left = dict(self.chains.heads)
         for h in self.b.lines("heads", "device epoch seq leaf"):
             at, head = (unhex(h["device"], 16), unhex(h["epoch"], 16)), (h["seq"], unhex(h["leaf"], 32))
+            need(is_int(h["seq"], 0), "a head without a sequence")
             need(at in left or h["seq"] == 0, "a head of a chain that has no records:", h["device"])
             need(left.pop(at, head) == head, "device", h["device"], "was told that record", h["seq"], "is held, and its chain ends elsewhere")
         need(not left, "a chain of a device has no head")
-        need(self.m["chains"] == len(self.chains.heads), "the manifest counts other chains")
+        need(same(self.m["chains"], len(self.chains.heads)), "the manifest counts other chains")
 
     def devices(self):
         f, seen = self.facts, set()
@@ -299,9 +283,9 @@ class Check:
             place, key_id = f.enrolled.pop(d["device"], (None, None))
             need(d["key_id"] == key.hex() and key_id in (None, d["key_id"]), "device", d["device"], "has another key than it was enrolled with")
             need(f.wrote.get(device, (key,))[0] == key, "the records of device", d["device"], "name another key")
-            need((d["enrolled"], d["revoked"]) == (place, f.revoked.get(d["device"])), "device", d["device"], "names other records")
+            need(same([d["enrolled"], d["revoked"]], [place, f.revoked.get(d["device"])]), "device", d["device"], "names other records")
         need(not f.enrolled and seen >= set(f.wrote), "a device of which there are records is not listed")
-        need(len(seen) == self.m["devices"], "the manifest counts other devices")
+        need(same(len(seen), self.m["devices"]), "the manifest counts other devices")
 
     def sessions_and_notices(self):
         states, causes, left = dict.fromkeys(("started", "live", "ended"), 0), collections.Counter(), dict(self.facts.sessions)
@@ -310,7 +294,8 @@ class Check:
             said = left.pop(session_id(s["session"]), None)
             need(said is not None, "session", s["session"], "has no start among the records, or is listed twice")
             state = "ended" if said["ended"] is not None else "live" if said["opened"] is not None else "started"
-            need(s == dict(said, session=s["session"], state=state), "session", s["session"], "is not what its records say")
+            need(same([s[k] for k in ("state", "cause", "started", "opened", "ended")], [state] + [said[k] for k in ("cause", "started", "opened", "ended")]),
+                 "session", s["session"], "is not what its records say")
             states[state] += 1
             causes.update([said["cause"]] if state == "ended" else [])
             opened = said["opened"] is not None
@@ -318,7 +303,7 @@ class Check:
             owed[s["session"], "ended", True] += opened and state == "ended"
         need(not left, "a session that was started is not listed:", *(str(uuid.UUID(bytes=x)) for x in list(left)[:1]))
         said = dict(states, ended=dict(sorted(causes.items())), refused=self.facts.refused)
-        need(self.m["sessions"] == said and list(self.m["sessions"]["ended"]) == sorted(causes), "the manifest counts other sessions")
+        need(same(self.m["sessions"], said), "the manifest counts other sessions")
         counts, ids = dict.fromkeys(("hidden", "released", "read"), 0), set()
         for n in self.b.lines("notices", "notice session kind created_ms released_ms read_ms"):
             need(is_int(n["notice"]) and n["notice"] not in ids and is_int(n["created_ms"]), "a notice without an id or time, or twice")
@@ -331,7 +316,7 @@ class Check:
                 owed[n["session"], n["kind"], released] -= 1
         for (session, kind, _), n in owed.items():
             need(n == 0, "session", session, "has not the notices that its records call for, of kind", kind)
-        need(counts == self.m["notices"], "the manifest counts other notices")
+        need(same(counts, self.m["notices"]), "the manifest counts other notices")
 
     def staff(self):
         f, people, n = self.facts, set(), 0
@@ -339,12 +324,12 @@ class Check:
             who = None if s["person"] is None else unhex(s["person"], 16)
             need(who is None or who not in people, "a person twice:", s["person"])
             people.add(who)
-            need((s["id"] is None) == self.m["redacted"] and type(s["role"]) is str and is_int(s["tier"]), "a person with an unfit line")
+            need(type(s["id"]) is (type(None) if self.m["redacted"] else str) and type(s["role"]) is str and is_int(s["tier"]), "a person with an unfit line")
             need(type(s["privilege"]) is bool and type(s["disabled"]) is bool, "a person with an unfit line")
             first, last = f.starts.get(who, (None, None))
-            need((s["claims"], s["first_start"], s["last_start"]) == (f.claims.get(who, []), first, last), "person", s["person"], "names other records")
+            need(same([s["claims"], s["first_start"], s["last_start"]], [f.claims.get(who, []), first, last]), "person", s["person"], "names other records")
         need(people >= set(f.claims) | set(f.starts), "somebody who claimed or started is not listed")
-        need(n == self.m["staff"], "the manifest counts other staff")
+        need(same(n, self.m["staff"]), "the manifest counts other staff")
 
 
 def session_id(s):

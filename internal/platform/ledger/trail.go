@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -99,24 +98,14 @@ func nameAgent(tx store.Tx, facts map[string]string) error {
 }
 
 func (l *Ledger) openTexts(tx store.Tx, e store.IntakeEntry, into map[string]string) error {
-	if len(e.SealedTexts) == 0 {
-		return nil
-	}
-	plain, err := l.keys.OpenFor(tx, e.TextsOf, e.SealedTexts)
+	texts, err := OpenTexts(tx, l.keys, e)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // the person was erased; the record stays
-	}
-	if err != nil {
-		return err
-	}
-	var texts []sealedText
-	if err := json.Unmarshal(plain, &texts); err != nil {
-		return err
 	}
 	for _, t := range texts {
 		into[t.Name] = t.Value
 	}
-	return nil
+	return err
 }
 
 func person(tx store.Tx, p stead.Pseudonym) (*Person, error) {

@@ -1,0 +1,119 @@
+package bundle
+
+import (
+	"encoding/hex"
+	"iter"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+// envelopes yields the records by place: those of the log, then the pending ones.
+func (b *Bundle) envelopes() iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for i := range b.records {
+			n := 0
+			for e, err := range b.entries(memberRecords(i)) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+				n++
+			}
+			if n > RecordsPerMember || n == 0 || n < RecordsPerMember && i < b.records-1 {
+				yield(nil, broken("%s holds %d records", memberRecords(i), n))
+				return
+			}
+		}
+	}
+}
+
+// Records implements audit.LedgerSource. The columns are those of the record itself: a bundle repeats nothing.
+func (b *Bundle) Records() iter.Seq2[audit.LedgerRow, error] {
+	return func(yield func(audit.LedgerRow, error) bool) {
+		place := int64(0)
+		for e, err := range b.envelopes() {
+			if !yield(row(place, place, e), err) || err != nil {
+				return
+			}
+			place++
+		}
+		for e, err := range b.entries(memberPending) {
+			if !yield(row(place, -1, e), err) || err != nil {
+				return
+			}
+			place++
+		}
+	}
+}
+
+func row(place, position int64, envelope []byte) audit.LedgerRow {
+	r := audit.LedgerRow{Position: position, Index: place + 1, Envelope: envelope}
+	rec, err := audit.Decode(envelope)
+	if err != nil {
+		return r // who verifies decodes it too, and says what is wrong
+	}
+	c := &r.Columns
+	c.Leaf, c.EventID, c.Epoch, c.Actor, c.Seq, c.Kind = audit.Leaf(envelope), rec.EventID, rec.Epoch, rec.Actor, rec.Seq, rec.Kind
+	_, _ = hex.Decode(c.Device[:], []byte(rec.Device)) // Decode made it of 16 bytes
+	if rec.Subject != nil {
+		c.Subject = *rec.Subject
+	}
+	if rec.Session != nil {
+		c.Session = *rec.Session
+	}
+	return r
+}
+
+// Hashes implements audit.LedgerSource. A bundle stores none: they are computed of its records.
+func (b *Bundle) Hashes() iter.Seq2[audit.StoredHash, error] {
+	return func(yield func(audit.StoredHash, error) bool) {
+		var tree audit.Tree
+		at := int64(0)
+		for e, err := range b.envelopes() {
+			if err != nil {
+				yield(audit.StoredHash{}, err)
+				return
+			}
+			for _, h := range tree.Add(audit.Leaf(e)) {
+				if !yield(audit.StoredHash{At: at, Hash: h}, nil) {
+					return
+				}
+				at++
+			}
+		}
+	}
+}
+
+// Checkpoints implements audit.LedgerSource.
+func (b *Bundle) Checkpoints() iter.Seq2[[]byte, error] { return b.entries(memberCheckpoints) }
+
+// Heads implements audit.LedgerSource.
+func (b *Bundle) Heads() ([]audit.Head, error) {
+	var all []audit.Head
+	for line, err := range lines[Head](b, memberHeads) {
+		if err != nil {
+			return nil, err
+		}
+		_, bad := unhex(line.Device, 16)
+		epoch, err := audit.ParseEpoch(line.Epoch)
+		leaf, worse := unhex(line.Leaf, 32)
+		if bad != nil || err != nil || worse != nil || line.Seq < 0 {
+			return nil, broken("the head of device %s is none", line.Device)
+		}
+		all = append(all, audit.Head{Device: stead.DeviceID(line.Device), Epoch: epoch, Seq: uint64(line.Seq), Leaf: [32]byte(leaf)})
+	}
+	return all, nil
+}
+
+// OwnKeys are the keys that the bundle itself names: with them, only that it agrees with itself is proven.
+func (b *Bundle) OwnKeys() (audit.LogKeys, error) {
+	text, err := b.read(memberKeys)
+	if err != nil {
+		return audit.LogKeys{}, err
+	}
+	keys, err := audit.ParseLogKeys(string(text))
+	if err != nil {
+		return keys, broken("%v", err)
+	}
+	return keys, nil
+}
