@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -23,6 +24,7 @@ import (
 // Bundle is an open bundle. Nothing in it is trusted before Verify returned. It implements audit.LedgerSource and is not
 // safe for concurrent use, but for its iterators, each of which reads on its own.
 type Bundle struct {
+	ctx     context.Context // of Open; it ends what is being read
 	file    *os.File
 	members map[string]*zip.File
 	order   []*zip.File
@@ -33,19 +35,19 @@ var _ audit.LedgerSource = (*Bundle)(nil)
 
 // Open opens the file and looks at the container: exactly the members of a bundle, in their order, unpacked in ways and
 // to sizes that a bundle has. Errors: stead.CodeLedgerUnusable.
-func Open(path string) (*Bundle, error) {
+func Open(ctx context.Context, path string) (*Bundle, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, stead.Errorf(stead.CodeLedgerUnusable, "%s", path).Because(err)
 	}
-	b, err := open(f)
+	b, err := open(ctx, f)
 	if err != nil {
 		return nil, errors.Join(stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", path, err).Because(err), f.Close())
 	}
 	return b, nil
 }
 
-func open(f *os.File) (*Bundle, error) {
+func open(ctx context.Context, f *os.File) (*Bundle, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func open(f *os.File) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no bundle: %w", err)
 	}
-	b := &Bundle{file: f, members: map[string]*zip.File{}, order: archive.File}
+	b := &Bundle{ctx: ctx, file: f, members: map[string]*zip.File{}, order: archive.File}
 	var names []string
 	packed, unpacked, size := uint64(0), uint64(0), uint64(info.Size()) //nolint:gosec // G115: a file's size is not negative
 	for _, m := range archive.File {
@@ -120,16 +122,46 @@ func (b *Bundle) manifest() (m Manifest, err error) {
 }
 
 func (b *Bundle) copy(to io.Writer, name string) (int64, error) {
-	r, err := b.members[name].Open()
+	r, err := b.member(name)
 	if err != nil {
-		return 0, broken("%s cannot be read: %v", name, err)
+		return 0, err
 	}
 	defer func() { _ = r.Close() }()
 	n, err := io.Copy(to, r) //nolint:gosec // G110: archive/zip stops at the size that Open has looked at
 	if err != nil {
-		return n, broken("%s cannot be read: %v", name, err)
+		return n, b.failed(name, err)
 	}
 	return n, nil
+}
+
+// failed tells a member that cannot be unpacked from somebody who does not want to wait.
+func (b *Bundle) failed(name string, err error) error {
+	if b.ctx.Err() != nil {
+		return b.ctx.Err()
+	}
+	return broken("%s cannot be read: %v", name, err)
+}
+
+// member opens a member; reading it ends with the context.
+func (b *Bundle) member(name string) (io.ReadCloser, error) {
+	r, err := b.members[name].Open()
+	if err != nil {
+		return nil, b.failed(name, err)
+	}
+	return patient{r, b.ctx}, nil
+}
+
+// patient reads as long as its context lasts.
+type patient struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (p patient) Read(into []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.ReadCloser.Read(into)
 }
 
 // read reads a small member.
@@ -139,29 +171,28 @@ func (b *Bundle) read(name string) ([]byte, error) {
 	return data.Bytes(), err
 }
 
-// entries yields the entries of a member; a slice is good until the next one.
+// entries yields the entries of a member.
 func (b *Bundle) entries(name string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		m, err := b.members[name].Open()
+		m, err := b.member(name)
 		if err != nil {
-			yield(nil, broken("%s cannot be read: %v", name, err))
+			yield(nil, err)
 			return
 		}
 		defer func() { _ = m.Close() }()
 		r := bufio.NewReaderSize(m, 1<<16)
-		buffer := make([]byte, audit.MaxEnvelope)
 		var length [2]byte
 		for {
 			_, err := io.ReadFull(r, length[:])
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			entry := buffer[:binary.BigEndian.Uint16(length[:])]
+			entry := make([]byte, binary.BigEndian.Uint16(length[:]))
 			if err == nil {
 				_, err = io.ReadFull(r, entry)
 			}
 			if err != nil {
-				yield(nil, broken("%s cannot be read: %v", name, err))
+				yield(nil, b.failed(name, err))
 				return
 			}
 			if !yield(entry, nil) {
@@ -175,9 +206,9 @@ func (b *Bundle) entries(name string) iter.Seq2[[]byte, error] {
 func lines[T any](b *Bundle, name string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		m, err := b.members[name].Open()
+		m, err := b.member(name)
 		if err != nil {
-			yield(none, broken("%s cannot be read: %v", name, err))
+			yield(none, err)
 			return
 		}
 		defer func() { _ = m.Close() }()
@@ -193,7 +224,7 @@ func lines[T any](b *Bundle, name string) iter.Seq2[T, error] {
 				err = decode(raw, &line, false)
 			}
 			if err != nil {
-				yield(none, broken("%s, line %d: %v", name, n, err))
+				yield(none, b.failed(fmt.Sprintf("%s, line %d,", name, n), err))
 				return
 			}
 			if !yield(line, nil) {
@@ -208,11 +239,11 @@ func readLine(r *bufio.Reader, into []byte) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		into = append(into, part...)
+		if len(into) > maxLine+1 {
+			return into, errors.New("it is too long")
+		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return into, err
-		}
-		if len(into) > maxLine {
-			return into, errors.New("it is too long")
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package bundle
 
 import (
-	"encoding/hex"
 	"iter"
+	"strings"
 
 	"stead/internal/audit"
 	"stead/internal/stead"
@@ -32,36 +32,18 @@ func (b *Bundle) Records() iter.Seq2[audit.LedgerRow, error] {
 	return func(yield func(audit.LedgerRow, error) bool) {
 		place := int64(0)
 		for e, err := range b.envelopes() {
-			if !yield(row(place, place, e), err) || err != nil {
+			if !yield(audit.RowOf(place, place+1, e), err) || err != nil {
 				return
 			}
 			place++
 		}
 		for e, err := range b.entries(memberPending) {
-			if !yield(row(place, -1, e), err) || err != nil {
+			if !yield(audit.RowOf(-1, place+1, e), err) || err != nil {
 				return
 			}
 			place++
 		}
 	}
-}
-
-func row(place, position int64, envelope []byte) audit.LedgerRow {
-	r := audit.LedgerRow{Position: position, Index: place + 1, Envelope: envelope}
-	rec, err := audit.Decode(envelope)
-	if err != nil {
-		return r // who verifies decodes it too, and says what is wrong
-	}
-	c := &r.Columns
-	c.Leaf, c.EventID, c.Epoch, c.Actor, c.Seq, c.Kind = audit.Leaf(envelope), rec.EventID, rec.Epoch, rec.Actor, rec.Seq, rec.Kind
-	_, _ = hex.Decode(c.Device[:], []byte(rec.Device)) // Decode made it of 16 bytes
-	if rec.Subject != nil {
-		c.Subject = *rec.Subject
-	}
-	if rec.Session != nil {
-		c.Session = *rec.Session
-	}
-	return r
 }
 
 // Hashes implements audit.LedgerSource. A bundle stores none: they are computed of its records.
@@ -105,15 +87,8 @@ func (b *Bundle) Heads() ([]audit.Head, error) {
 	return all, nil
 }
 
-// OwnKeys are the keys that the bundle itself names: with them, only that it agrees with itself is proven.
-func (b *Bundle) OwnKeys() (audit.LogKeys, error) {
+// Keys lists the verifier keys that the bundle itself names: with them, only that it agrees with itself is proven.
+func (b *Bundle) Keys() ([]string, error) {
 	text, err := b.read(memberKeys)
-	if err != nil {
-		return audit.LogKeys{}, err
-	}
-	keys, err := audit.ParseLogKeys(string(text))
-	if err != nil {
-		return keys, broken("%v", err)
-	}
-	return keys, nil
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), err
 }

@@ -15,7 +15,7 @@ import (
 // Check says against what a bundle is verified.
 type Check struct {
 	Keys     audit.LogKeys
-	OwnKeys  bool              // Keys are those of Bundle.OwnKeys
+	OwnKeys  bool              // Keys are those of Bundle.Keys
 	Trusted  *audit.Checkpoint // held outside; nil for none
 	Progress func(n int64)     // called now and then with the records read, of which there are two rounds; may be nil
 }

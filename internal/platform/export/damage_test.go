@@ -358,9 +358,9 @@ func TestOlderBundleShowsAgainstATrustedCheckpoint(t *testing.T) {
 	trusted.Root = [32]byte(root)
 	s := newSecond(t)
 	for path, want := range map[string]int{past: 1, now: 0} {
-		b, err := bundle.Open(path)
+		b, err := bundle.Open(t.Context(), path)
 		w.must(err)
-		own, err := b.OwnKeys()
+		own, err := ownKeys(b)
 		w.must(err)
 		_, err = b.Verify(bundle.Check{Keys: own, Trusted: &trusted})
 		w.must(b.Close())

@@ -1,11 +1,13 @@
 package export_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ed25519"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -221,16 +223,29 @@ func (w *world) export(o export.Options) (string, bundle.Manifest) {
 
 // verify is the Go verifier with the bundle's own keys.
 func verify(path string) (bundle.Proof, error) {
-	b, err := bundle.Open(path)
+	b, err := bundle.Open(context.Background(), path)
 	if err != nil {
 		return bundle.Proof{}, err
 	}
 	defer func() { _ = b.Close() }()
-	own, err := b.OwnKeys()
+	own, err := ownKeys(b)
 	if err != nil {
 		return bundle.Proof{}, err
 	}
 	return b.Verify(bundle.Check{Keys: own, OwnKeys: true})
+}
+
+// ownKeys are the keys that the bundle names.
+func ownKeys(b *bundle.Bundle) (audit.LogKeys, error) {
+	lines, err := b.Keys()
+	if err != nil {
+		return audit.LogKeys{}, err
+	}
+	keys, err := audit.ParseLogKeys(strings.Join(lines, "\n"))
+	if err != nil {
+		return keys, &audit.LedgerBroken{Position: -1, What: err.Error()}
+	}
+	return keys, nil
 }
 
 // destroyed is a ring of which one person's key was destroyed.
