@@ -215,7 +215,7 @@ class Chains:
             b = r["body"]
             at = unhex(b.get("device"), 16), unhex(b.get("epoch"), 16)
             first, last, leaf = b.get("first"), b.get("last"), unhex(b.get("leaf"), 32)
-            need(is_int(first) and is_int(last) and type(b.get("why")) is str and first <= last, "is no whole bridge")
+            need(is_int(first, 1) and is_int(last, first) and type(b.get("why")) is str and b["why"], "is no whole bridge")
             need(first == self.heads.get(at, START)[0] + 1, "is a bridge that does not begin at the chain's head")
             self.heads[at] = last, leaf
             self.bridged += last - first + 1
