@@ -39,7 +39,7 @@ type verified struct {
 	own      []string         // verifier keys that the ledger names itself
 	tree     bool             // only the hashes were read, not the records
 	bundle   *bundle.Manifest // nil but for a bundle
-	bridged  int64            // records of a bundle that it does not hold
+	Bridged  int64            // records of devices that a bundle's log does not hold, as records of the platform say
 	noChains bool             // no heads of devices were there to compare with
 }
 

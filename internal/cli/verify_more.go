@@ -34,7 +34,7 @@ func (c *verifyCommand) verifyBundle(ctx context.Context, progress func(int64)) 
 		return v, err
 	}
 	proof, err := b.Verify(check)
-	v.LedgerProof, v.bundle, v.bridged = proof.LedgerProof, &proof.Manifest, proof.Bridged
+	v.LedgerProof, v.bundle, v.Bridged = proof.LedgerProof, &proof.Manifest, proof.Bridged
 	return v, err
 }
 

@@ -26,6 +26,9 @@ func (c *verifyCommand) write(out io.Writer, p verified) error {
 	if p.bundle != nil {
 		writeBundle(&b, p)
 	}
+	if p.Bridged > 0 {
+		fmt.Fprintf(&b, "  %d records of devices are not in the log; records of the platform name them and say why\n", p.Bridged)
+	}
 	if p.Pending > 0 {
 		fmt.Fprintf(&b, "  %d records were taken in and are not in the log yet: nothing is signed over them\n", p.Pending)
 	}
@@ -53,9 +56,6 @@ func writeBundle(b *strings.Builder, p verified) {
 	fmt.Fprintf(b, "  texts: %d are those that the records commit to; %d withheld, %d older than asked for, %d erased, %d never there\n",
 		m.Texts.Opened, m.Texts.Redacted, m.Texts.Since, m.Texts.Erased, m.Texts.Absent)
 	fmt.Fprintf(b, "  notices: each start and each end of an opened session has one; %d hidden, %d shown, %d read\n", m.Notices.Hidden, m.Notices.Released, m.Notices.Read)
-	if p.bridged > 0 {
-		fmt.Fprintf(b, "  %d records of devices are not in the log; chain.bridged records stand for them\n", p.bridged)
-	}
 	fmt.Fprintf(b, "  the platform's word alone: roles and privileges of today, times of notices, who a pseudonym is\n")
 }
 
@@ -72,7 +72,7 @@ type verifyJSON struct {
 	KeysGiven   bool             `json:"keys_given"`
 	Trusted     bool             `json:"trusted_checkpoint_given"`
 	TreeOnly    bool             `json:"tree_only,omitempty"` // the records themselves were not read
-	Bridged     int64            `json:"bridged,omitempty"`
+	Bridged     int64            `json:"bridged"`
 	Bundle      *bundle.Manifest `json:"bundle,omitempty"`
 	Broken      *brokenJSON      `json:"broken,omitempty"`
 }
@@ -87,7 +87,7 @@ type brokenJSON struct {
 func (c *verifyCommand) writeJSON(out io.Writer, p verified, broken *audit.LedgerBroken) error {
 	answer := verifyJSON{Proven: broken == nil, Origin: p.Checkpoint.Origin, Records: p.Checkpoint.Size, Root: p.Checkpoint.Root[:], Pending: p.Pending,
 		Chains: p.Chains, Checkpoints: p.Checkpoints, UnknownKeys: p.Unknown, KeysGiven: c.Key != "", Trusted: c.Trusted != "",
-		TreeOnly: p.tree, Bridged: p.bridged, Bundle: p.bundle}
+		TreeOnly: p.tree, Bridged: p.Bridged, Bundle: p.bundle}
 	if broken != nil {
 		answer.Broken = &brokenJSON{What: broken.What}
 		if broken.Index != 0 {

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"time"
 
 	"stead/internal/audit"
 )
@@ -42,7 +43,7 @@ func NewWriter(w io.Writer) (*Writer, error) {
 // begin begins the next member. Its time is fixed, so that the same contents make the same file.
 func (b *Writer) begin(name string) error {
 	b.end()
-	out, err := b.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, ModifiedDate: 1<<5 | 1}) // 1 January 1980
+	out, err := b.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: zipEpoch()})
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,9 @@ func (b *Writer) begin(name string) error {
 	b.done = append(b.done, Member{Name: name})
 	return nil
 }
+
+// zipEpoch is where the zip format's time begins.
+func zipEpoch() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 func (b *Writer) end() {
 	if b.out != nil {

@@ -38,7 +38,7 @@ func python(t testing.TB) func(args ...string) (code int, out string) {
 		}
 	}
 	return func(args ...string) (int, string) {
-		cmd := exec.Command(path, append([]string{filepath.Join(dir, "verify.py")}, args...)...) //nolint:gosec // G204: our own program
+		cmd := exec.Command(path, append([]string{filepath.Join(dir, "verify.py")}, args...)...)
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {
