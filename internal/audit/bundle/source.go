@@ -30,15 +30,29 @@ func (b *Bundle) envelopes() iter.Seq2[[]byte, error] {
 // Records implements audit.LedgerSource. The columns are those of the record itself: a bundle repeats nothing.
 func (b *Bundle) Records() iter.Seq2[audit.LedgerRow, error] {
 	return func(yield func(audit.LedgerRow, error) bool) {
+		for r, err := range b.rows() {
+			if err == nil {
+				r = audit.RowOf(r.Position, r.Index, r.Envelope)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// rows yields the records by place, without columns.
+func (b *Bundle) rows() iter.Seq2[audit.LedgerRow, error] {
+	return func(yield func(audit.LedgerRow, error) bool) {
 		place := int64(0)
 		for e, err := range b.envelopes() {
-			if !yield(audit.RowOf(place, place+1, e), err) || err != nil {
+			if !yield(audit.LedgerRow{Position: place, Index: place + 1, Envelope: e}, err) || err != nil {
 				return
 			}
 			place++
 		}
 		for e, err := range b.entries(memberPending) {
-			if !yield(audit.RowOf(-1, place+1, e), err) || err != nil {
+			if !yield(audit.LedgerRow{Position: -1, Index: place + 1, Envelope: e}, err) || err != nil {
 				return
 			}
 			place++

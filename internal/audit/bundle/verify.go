@@ -88,7 +88,7 @@ func (v *verifier) records() error {
 	defer stop()
 	line, err, more := next()
 	var found TextCounts
-	for row, failed := range v.Records() {
+	for row, failed := range v.rows() {
 		if failed != nil {
 			return failed
 		}
