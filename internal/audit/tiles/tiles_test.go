@@ -146,6 +146,7 @@ func TestWhatIsServedWronglyIsReported(t *testing.T) {
 		record bool // only who reads the records can see it
 	}{
 		"a hash":         {do: flip("/log/tile/0/000", 40)},
+		"a hash behind":  {do: flip("/log/tile/0/002.p/188", 40)},
 		"a record":       {do: flip("/log/tile/entries/000", 60), record: true},
 		"the checkpoint": {do: func(s *served) { s.answers["/log/checkpoint"][len("log.test\n7")] ^= 1 }},
 		"two records":    {do: func(s *served) { swap(s.answers["/log/tile/entries/001"]) }, record: true},

@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	bolt "go.etcd.io/bbolt"
+
 	"stead/internal/stead"
 )
 
@@ -49,6 +51,28 @@ func TestInspect(t *testing.T) {
 	after, err := os.ReadFile(path)
 	if err != nil || string(after) != string(before) {
 		t.Errorf("looking changed the file: %v", err)
+	}
+	for name, change := range map[string]func(meta, pending *bolt.Bucket) error{
+		"the last record is gone": func(_, pending *bolt.Bucket) error { return pending.Delete(seqKey(7)) },
+		"one between is gone":     func(_, pending *bolt.Bucket) error { return pending.Delete(seqKey(4)) },
+		"the head is cut":         func(meta, _ *bolt.Bucket) error { return meta.Put([]byte("head"), make([]byte, 9)) },
+		"there is no epoch":       func(meta, _ *bolt.Bucket) error { return meta.Delete([]byte("epoch")) },
+		"no format that we know":  func(meta, _ *bolt.Bucket) error { return meta.Put([]byte("format"), []byte("x")) },
+	} {
+		if err := os.WriteFile(path, before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, _, err := openBolt(path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bolt.Tx) error { return change(tx.Bucket(metaBucket), tx.Bucket(pendingBucket)) })
+		if err != nil || db.Close() != nil {
+			t.Fatal(err)
+		}
+		if _, err := Inspect(t.Context(), path, nil, nil); stead.CodeOf(err) != stead.CodeOutboxDamaged {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if err := os.WriteFile(path, before[:3*4096], 0o600); err != nil {
 		t.Fatal(err)

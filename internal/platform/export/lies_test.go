@@ -137,7 +137,19 @@ func TestLiesWithFittingCountsAreReportedByBothVerifiers(t *testing.T) {
 			})
 			l.m.Notices.Hidden, l.m.Notices.Released = 0, 6
 		}},
-		"a refused start is hidden": {tell: func(l *lie) { l.m.Sessions.Refused = 0 }},
+		"another count of chains":      {tell: func(l *lie) { l.m.Chains++ }},
+		"another count of devices":     {tell: func(l *lie) { l.m.Devices++ }},
+		"another count of staff":       {tell: func(l *lie) { l.m.Staff++ }},
+		"another count of records":     {tell: func(l *lie) { l.m.Size++ }},
+		"another count of checkpoints": {tell: func(l *lie) { l.m.Checkpoints++ }},
+		"another count of pending":     {tell: func(l *lie) { l.m.Pending++ }},
+		"another count of texts":       {tell: func(l *lie) { l.m.Texts.Erased++ }},
+		"another count of notices":     {tell: func(l *lie) { l.m.Notices.Read++ }},
+		"another log":                  {tell: func(l *lie) { l.m.Origin += "x" }},
+		"another root":                 {tell: func(l *lie) { l.m.Root = strings.Repeat("0", 64) }},
+		"it is said to be redacted":    {tell: func(l *lie) { l.m.Redacted = true }},
+		"it is said to be of later on": {tell: func(l *lie) { later := l.m.MadeMS + 1; l.m.SinceMS = &later }},
+		"a refused start is hidden":    {tell: func(l *lie) { l.m.Sessions.Refused = 0 }},
 		"a text is passed over": {tell: func(l *lie) {
 			first := true
 			lines(l, "texts.ndjson", func(x bundle.Texts) *bundle.Texts {
