@@ -29,7 +29,7 @@ needs_of() {
 	build | gen | cross) echo go ;;
 	frontend) echo node ;;
 	lint) echo go cgo ;;
-	go) echo go cgo browser session ;;
+	go) echo go cgo python browser session ;;
 	desktop) echo go cgo desktop ;;
 	e2e) echo go node desktop browser session ;;
 	window) echo go cgo desktop browser session ;;

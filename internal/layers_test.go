@@ -18,6 +18,7 @@ var arrows = []struct {
 }{
 	{"internal/stead", nil},
 	{"internal/audit", []string{"internal/stead"}},
+	{"internal/audit/...", []string{"internal/stead"}},
 	{"internal/token", []string{"internal/stead", "internal/audit"}},
 	{"internal/api", []string{"internal/stead"}},
 	{"internal/i18n", []string{"internal/stead"}},
@@ -38,9 +39,11 @@ var arrows = []struct {
 	{"internal/platform/ledger", common("internal/platform/store")},
 	// A profile says whether Impersonate would be refused, and only authority knows.
 	{"internal/platform/casework", common("internal/platform/store", "internal/platform/ledger", "internal/platform/authority")},
+	// The bundle's own half, which verifies it, must do without a platform.
+	{"internal/platform/export", common("internal/platform/store", "internal/platform/ledger", "internal/audit/bundle")},
 	{"internal/platform/...", common("internal/platform/store", "internal/platform/ledger")},
 
-	{"internal/cli/...", common("internal/desktop/...", "internal/platform/...")},
+	{"internal/cli/...", common("internal/desktop/...", "internal/platform/...", "internal/audit/...")},
 	{"internal/bench/...", common("internal/desktop/...", "internal/platform/...")},
 	{"internal/windowtest", nil},
 

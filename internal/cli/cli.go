@@ -57,6 +57,7 @@ type commands struct {
 	} `cmd:"" help:"The people who work here."`
 	Audit struct {
 		Verify verifyCommand `cmd:"" help:"Prove offline that nothing in a platform's ledger was changed, dropped, reordered or cut."`
+		Export exportCommand `cmd:"" help:"Write what the platform recorded into a file: a bundle that an auditor checks without trusting anybody, or lines for other programs."`
 	} `cmd:"" help:"Proof."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

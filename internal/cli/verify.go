@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,30 +9,47 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"stead/internal/audit"
+	"stead/internal/audit/bundle"
 	"stead/internal/stead"
 
 	"stead/internal/platform/sqlite"
 )
 
-// verifyCommand proves a platform's ledger from its file, also while the platform runs. It writes nothing.
+// verifyCommand proves a platform's ledger from its file, also while the platform runs, from its address, or from a bundle;
+// and looks at a device's outbox. It writes nothing.
 type verifyCommand struct {
-	Ledger  string `help:"Data folder of the platform, or its platform.db." required:"" type:"path"`
+	Ledger  string `help:"Data folder of the platform, its platform.db, or the address of a platform." placeholder:"DIR|FILE|URL" xor:"subject" required:""`
+	Bundle  string `help:"A bundle that stead audit export wrote." placeholder:"FILE" type:"path" xor:"subject" required:""`
+	Outbox  string `help:"A device's outbox, while Stead does not run there." placeholder:"FILE" type:"path" xor:"subject" required:""`
 	Trusted string `help:"A checkpoint of this ledger that was kept elsewhere: shows that nothing was rewritten or rolled back since." name:"trusted-checkpoint" placeholder:"FILE" type:"path"`
-	Key     string `help:"The log's verifier keys, one a line, as kept elsewhere. Without it, those that the ledger itself names." placeholder:"FILE" type:"path"`
+	Key     string `help:"The log's verifier keys, one a line, as kept elsewhere. Without it, those that the ledger itself names. With --outbox: the device's public key, in hex." placeholder:"FILE" type:"path"`
+	Token   string `help:"An access token of somebody who may read the trail: with an address, proves the records and not only their hashes." name:"token-file" placeholder:"FILE" type:"path"`
+	Keyring string `help:"With --outbox: the keyring's name of this machine's own keys, which open the records (stead, or stead-demo for the demo)." placeholder:"NAME"`
 	Save    string `help:"Write the newest checkpoint here when all is proven, to keep it elsewhere." name:"save-checkpoint" placeholder:"FILE" type:"path"`
 	SaveKey string `help:"Write the verifier keys that the ledger names here when all is proven." name:"save-key" placeholder:"FILE" type:"path"`
 	JSON    bool   `help:"As JSON." name:"json"`
 }
 
+// verified is what was proven, and how much of it.
+type verified struct {
+	audit.LedgerProof
+	own      []string         // verifier keys that the ledger names itself
+	tree     bool             // only the hashes were read, not the records
+	bundle   *bundle.Manifest // nil but for a bundle
+	noChains bool             // no heads of devices were there to compare with
+}
+
 // Run verifies. It fails with CodeLedgerBroken when the ledger is not what was signed, and with CodeLedgerUnusable
 // when there is nothing to verify.
 func (c *verifyCommand) Run(e *env) error {
-	var progress func(int64)
-	if file, ok := e.errOut.(*os.File); ok && !c.JSON && terminal(file) {
-		progress = func(n int64) { _, _ = fmt.Fprintf(file, "\r%d records read", n) }
-		defer func() { _, _ = fmt.Fprint(file, "\r\x1b[K") }()
+	if c.Outbox != "" {
+		return c.runOutbox(e)
 	}
+	progress, done := progressOn(e.errOut, c.JSON)
+	defer done()
 	proof, err := c.verify(e.ctx, progress)
 	var broken *audit.LedgerBroken
 	switch {
@@ -54,51 +69,71 @@ func (c *verifyCommand) Run(e *env) error {
 	return err
 }
 
+// progressOn shows on a terminal how many records were read; nil elsewhere. done takes the line away.
+func progressOn(errOut io.Writer, quiet bool) (progress func(int64), done func()) {
+	file, ok := errOut.(*os.File)
+	if !ok || quiet || !terminal(file) {
+		return nil, func() {}
+	}
+	return func(n int64) { _, _ = fmt.Fprintf(file, "\r%d records read", n) }, func() { _, _ = fmt.Fprint(file, "\r\x1b[K") }
+}
+
 func terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // verify returns what was proven; the error is or holds an *audit.LedgerBroken when the ledger is to blame.
-func (c *verifyCommand) verify(ctx context.Context, progress func(int64)) (audit.LedgerProof, error) {
-	path, err := ledgerFile(c.Ledger)
-	if err != nil {
-		return audit.LedgerProof{}, err
+func (c *verifyCommand) verify(ctx context.Context, progress func(int64)) (v verified, err error) {
+	subject := c.Ledger
+	switch {
+	case c.Bundle != "":
+		subject = c.Bundle
+		v, err = c.verifyBundle(ctx, progress)
+	case strings.Contains(c.Ledger, "://"):
+		v, err = c.verifyURL(ctx, progress)
+	default:
+		v, err = c.verifyFile(ctx, progress)
 	}
-	source, err := sqlite.OpenEvidence(ctx, path)
-	if err != nil {
-		return audit.LedgerProof{}, err
-	}
-	defer func() { _ = source.Close() }() // nothing was written
-	check := audit.LedgerCheck{Progress: progress}
-	if check.Keys, err = c.keys(source); err != nil {
-		return audit.LedgerProof{}, err
-	}
-	if check.Trusted, err = c.trusted(check.Keys); err != nil {
-		return audit.LedgerProof{}, err
-	}
-	proof, err := audit.VerifyLedger(source, check)
 	if err == nil {
-		return proof, c.save(source, proof)
+		return v, c.save(v)
 	}
 	var broken *audit.LedgerBroken
+	var coded *stead.Error
 	switch {
 	case errors.Is(err, sqlite.ErrDamaged):
 		err = &audit.LedgerBroken{Position: -1, What: err.Error()}
-	case err != nil && !errors.As(err, &broken):
-		err = stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", path, err).Because(err)
+	case !errors.As(err, &broken) && !errors.As(err, &coded):
+		err = stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", subject, err).Because(err)
 	}
-	return proof, err
+	return v, err
+}
+
+func (c *verifyCommand) verifyFile(ctx context.Context, progress func(int64)) (v verified, err error) {
+	path, err := ledgerFile(kong.ExpandPath(c.Ledger))
+	if err != nil {
+		return v, err
+	}
+	source, err := sqlite.OpenEvidence(ctx, path)
+	if err != nil {
+		return v, err
+	}
+	defer func() { _ = source.Close() }() // nothing was written
+	check := audit.LedgerCheck{Progress: progress}
+	if check.Keys, v.own, err = c.keys(source); err != nil {
+		return v, err
+	}
+	if check.Trusted, err = c.trusted(check.Keys); err != nil {
+		return v, err
+	}
+	v.LedgerProof, err = audit.VerifyLedger(source, check)
+	return v, err
 }
 
 // save writes what is worth keeping elsewhere. A file that is there is not replaced: it may be the one that would have
 // shown something.
-func (c *verifyCommand) save(source *sqlite.Evidence, proof audit.LedgerProof) error {
-	own, err := source.Keys()
-	if err != nil {
-		return err
-	}
-	for _, f := range []struct{ path, text string }{{c.Save, string(proof.Signed)}, {c.SaveKey, strings.Join(own, "\n") + "\n"}} {
+func (c *verifyCommand) save(v verified) error {
+	for _, f := range []struct{ path, text string }{{c.Save, string(v.Signed)}, {c.SaveKey, strings.Join(v.own, "\n") + "\n"}} {
 		if f.path == "" {
 			continue
 		}
@@ -131,27 +166,31 @@ func ledgerFile(path string) (string, error) {
 	return "", stead.Errorf(stead.CodeLedgerUnusable, "there is no platform.db in %s", path).Because(err)
 }
 
-func (c *verifyCommand) keys(source *sqlite.Evidence) (audit.LogKeys, error) {
+// keyed is a ledger that names its own verifier keys.
+type keyed interface{ Keys() ([]string, error) }
+
+// keys returns those that were given, or else the ledger's own, which it returns in any case.
+func (c *verifyCommand) keys(source keyed) (keys audit.LogKeys, own []string, err error) {
+	if own, err = source.Keys(); err != nil && c.Key == "" {
+		return keys, nil, err
+	}
 	if c.Key == "" {
-		own, err := source.Keys()
-		if err != nil || len(own) == 0 {
-			return audit.LogKeys{}, err // the newest checkpoint, if there is one, will be found to have no known signer
+		if len(own) == 0 {
+			return keys, nil, nil // the newest checkpoint, if there is one, will be found to have no known signer
 		}
-		keys, err := audit.ParseLogKeys(strings.Join(own, "\n"))
-		if err != nil {
-			return keys, &audit.LedgerBroken{Position: -1, What: err.Error()}
+		if keys, err = audit.ParseLogKeys(strings.Join(own, "\n")); err != nil {
+			return keys, own, &audit.LedgerBroken{Position: -1, What: err.Error()}
 		}
-		return keys, nil
+		return keys, own, nil
 	}
 	text, err := readSmall(c.Key)
 	if err != nil {
-		return audit.LogKeys{}, err
+		return keys, own, err
 	}
-	keys, err := audit.ParseLogKeys(string(text))
-	if err != nil {
-		return keys, stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", c.Key, err).Because(err)
+	if keys, err = audit.ParseLogKeys(string(text)); err != nil {
+		return keys, own, stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", c.Key, err).Because(err)
 	}
-	return keys, nil
+	return keys, own, nil
 }
 
 // trusted reads the checkpoint that was kept elsewhere. That its signer is among the ledger's own keys is the ledger's
@@ -189,66 +228,4 @@ func readSmall(path string) ([]byte, error) {
 		return nil, stead.Errorf(stead.CodeLedgerUnusable, "%s", path).Because(err)
 	}
 	return text, nil
-}
-
-// write says what was proven and, as plainly, what was not.
-func (c *verifyCommand) write(out io.Writer, p audit.LedgerProof) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "proven: %s, %d records, root %s\n", p.Checkpoint.Origin, p.Checkpoint.Size, base64.StdEncoding.EncodeToString(p.Checkpoint.Root[:]))
-	fmt.Fprintf(&b, "  each record is the one that was logged, in its place; %d device chains without a gap; %d checkpoints agree\n", p.Chains, p.Checkpoints)
-	if p.Bridged > 0 {
-		fmt.Fprintf(&b, "  %d records of devices are not in the log; records of the platform name them and say why\n", p.Bridged)
-	}
-	if p.Pending > 0 {
-		fmt.Fprintf(&b, "  %d records were taken in and are not in the log yet: nothing is signed over them\n", p.Pending)
-	}
-	if p.Unknown > 0 {
-		fmt.Fprintf(&b, "  %d older checkpoints are signed by keys that %s does not hold\n", p.Unknown, c.Key)
-	}
-	if c.Key == "" {
-		fmt.Fprintf(&b, "  signed by a key that the ledger names itself; --key FILE shows whose it is\n")
-	}
-	if c.Trusted == "" {
-		fmt.Fprintf(&b, "  whether the whole was rolled back or written anew only --trusted-checkpoint FILE can show\n")
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
-}
-
-// verifyJSON is what --json prints.
-type verifyJSON struct {
-	Proven      bool        `json:"proven"`
-	Origin      string      `json:"origin"`
-	Records     int64       `json:"records"`
-	Root        []byte      `json:"root"`
-	Pending     int64       `json:"pending"`
-	Chains      int         `json:"chains"`
-	Bridged     int64       `json:"bridged"`
-	Checkpoints int64       `json:"checkpoints"`
-	UnknownKeys int64       `json:"checkpoints_of_unknown_keys"`
-	KeysGiven   bool        `json:"keys_given"`
-	Trusted     bool        `json:"trusted_checkpoint_given"`
-	Broken      *brokenJSON `json:"broken,omitempty"`
-}
-
-// brokenJSON is the first thing that is wrong. Without record, no single one is to blame.
-type brokenJSON struct {
-	Record   *int64 `json:"record,omitempty"`
-	Position *int64 `json:"position,omitempty"`
-	What     string `json:"what"`
-}
-
-func (c *verifyCommand) writeJSON(out io.Writer, p audit.LedgerProof, broken *audit.LedgerBroken) error {
-	answer := verifyJSON{Proven: broken == nil, Origin: p.Checkpoint.Origin, Records: p.Checkpoint.Size, Root: p.Checkpoint.Root[:], Pending: p.Pending,
-		Chains: p.Chains, Bridged: p.Bridged, Checkpoints: p.Checkpoints, UnknownKeys: p.Unknown, KeysGiven: c.Key != "", Trusted: c.Trusted != ""}
-	if broken != nil {
-		answer.Broken = &brokenJSON{What: broken.What}
-		if broken.Index != 0 {
-			answer.Broken.Record = &broken.Index
-		}
-		if broken.Position >= 0 {
-			answer.Broken.Position = &broken.Position
-		}
-	}
-	return json.NewEncoder(out).Encode(answer)
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -95,7 +94,11 @@ func (l *Ledger) Read(tx store.Tx, e store.IntakeEntry) (Line, error) {
 	if err := nameAgent(tx, line.Facts); err != nil {
 		return Line{}, err
 	}
-	line.Texts, line.State, err = l.openTexts(tx, e, rec)
+	texts, state, err := OpenTexts(tx, l.keys, e, rec)
+	line.Texts, line.State = make(map[string]string, len(texts)), state
+	for _, t := range texts {
+		line.Texts[t.Name] = t.Value
+	}
 	return line, err
 }
 
@@ -110,57 +113,6 @@ func nameAgent(tx store.Tx, facts map[string]string) error {
 		facts[AgentFact] = agent.ID
 	}
 	return err
-}
-
-// openTexts reads the texts beside a record and holds them to its commitments.
-func (l *Ledger) openTexts(tx store.Tx, e store.IntakeEntry, rec audit.Record) (map[string]string, TextsState, error) {
-	found := map[string]string{}
-	switch {
-	case len(e.SealedTexts) == 0 && len(rec.Commitments) == 0:
-		return found, TextsNone, nil
-	case len(e.SealedTexts) == 0:
-		_, err := tx.ErasedAt(e.TextsOf)
-		if errors.Is(err, store.ErrNotFound) {
-			return found, TextsWithheld, nil
-		}
-		return found, TextsErased, err
-	}
-	plain, err := l.keys.OpenFor(tx, e.TextsOf, e.SealedTexts)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return found, TextsErased, nil // the record stays
-	case stead.CodeOf(err) == stead.CodeRecordInvalid:
-		return found, TextsBroken, nil // one broken record must not hide the others
-	case err != nil:
-		return found, TextsBroken, err
-	}
-	texts, ok := unsealed(plain)
-	if !ok || rec.Check(texts) != nil {
-		return found, TextsBroken, nil
-	}
-	for _, t := range texts {
-		found[t.Name] = t.Value
-	}
-	if len(texts) < len(rec.Commitments) {
-		return found, TextsWithheld, nil
-	}
-	return found, TextsOK, nil
-}
-
-// unsealed reads what seal wrote; false when it is something else.
-func unsealed(plain []byte) ([]audit.Text, bool) {
-	var sealed []sealedText
-	if json.Unmarshal(plain, &sealed) != nil {
-		return nil, false
-	}
-	texts := make([]audit.Text, 0, len(sealed))
-	for _, t := range sealed {
-		if len(t.Salt) != len(audit.Text{}.Salt) {
-			return nil, false
-		}
-		texts = append(texts, audit.Text{Name: t.Name, Salt: [32]byte(t.Salt), Value: t.Value})
-	}
-	return texts, true
 }
 
 func person(tx store.Tx, p stead.Pseudonym) (*Person, error) {

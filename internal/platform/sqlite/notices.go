@@ -7,6 +7,14 @@ import (
 	"stead/internal/stead"
 )
 
+const noticeColumns = "id, member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at"
+
+func readNotice(row scanner) (n store.Notice, err error) {
+	err = row.Scan(&n.ID, &n.Member, optional[stead.SessionID]{&n.Session}, &n.Kind, &n.AgentName, &n.Reason, &n.Cause,
+		&n.Address, stamp{&n.CreatedAt}, stamp{&n.ReleasedAt}, stamp{&n.ReadAt})
+	return n, err
+}
+
 // PutNotice implements store.NoticeTx. The id is drawn here.
 func (t *tx) PutNotice(n store.Notice) error {
 	_, err := t.exec(`INSERT INTO notices (member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at)
@@ -23,12 +31,8 @@ func (t *tx) ReleaseNotices(session stead.SessionID, at time.Time) error {
 
 // Notices implements store.NoticeTx.
 func (t *tx) Notices(member stead.MemberID, limit int) ([]store.Notice, error) {
-	return all(t, func(row scanner) (n store.Notice, err error) {
-		err = row.Scan(&n.ID, &n.Member, optional[stead.SessionID]{&n.Session}, &n.Kind, &n.AgentName, &n.Reason, &n.Cause,
-			&n.Address, stamp{&n.CreatedAt}, stamp{&n.ReleasedAt}, stamp{&n.ReadAt})
-		return n, err
-	}, `SELECT id, member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at
-		FROM notices WHERE member = ? AND released_at IS NOT NULL ORDER BY id DESC LIMIT ?`, member, page(limit, 50, 500))
+	return all(t, readNotice, "SELECT "+noticeColumns+" FROM notices WHERE member = ? AND released_at IS NOT NULL ORDER BY id DESC LIMIT ?",
+		member, page(limit, 50, 500))
 }
 
 // UnreadNotices implements store.NoticeTx. What is still hidden does not count: the dot would give it away.

@@ -78,8 +78,17 @@ func (p *pool) close() error {
 
 // connection is one connection and the statements prepared on it.
 type connection struct {
-	conn  *sql.Conn
+	conn  session
 	stmts map[string]*sql.Stmt
+}
+
+// session is what a connection's statements run in: a *sql.Conn, or a transaction that somebody else ends.
+type session interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	Close() error
 }
 
 // maxStatements bounds the statements kept. All fixed ones fit; searches vary in their shape.

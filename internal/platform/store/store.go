@@ -194,6 +194,12 @@ type IntakeEntry struct {
 	Doubt       string        // why the platform does not vouch for what a device's record says; "" when it has no reason
 }
 
+// LoggedEntry is a record with its place in the log, -1 while it is not in it.
+type LoggedEntry struct {
+	Position int64
+	IntakeEntry
+}
+
 // TrailFilter narrows Trail. Zero values do not narrow.
 type TrailFilter struct {
 	Session stead.SessionID
