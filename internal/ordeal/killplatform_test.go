@@ -86,7 +86,8 @@ func TestKill9OfThePlatform(t *testing.T) {
 			delay = time.Duration(rng.Int64N(int64(opening) * 3 / 2))
 		}
 		opening = killPlatform(t, b, o, box, delay, onStart, opening)
-		list, proof, err := proven(t.Context(), b.file(), o.Device)
+		ledger, proof, err := proven(t.Context(), b.file())
+		list := ledger[string(o.Device)]
 		if err != nil && !errors.Is(err, audit.ErrNothingSigned) {
 			t.Fatalf("round %d: %v", round, err)
 		}
@@ -109,7 +110,8 @@ func TestKill9OfThePlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.end()
-	list, proof, err := proven(t.Context(), b.file(), o.Device)
+	ledger, proof, err := proven(t.Context(), b.file())
+	list := ledger[string(o.Device)]
 	if err == nil {
 		err = exactlyOnce(list, known)
 	}

@@ -157,8 +157,8 @@ type arrived struct {
 	event [16]byte
 }
 
-// proven verifies the ledger as stead audit verify does and returns what it holds of the device, in its order.
-func proven(ctx context.Context, file string, device stead.DeviceID) (list []arrived, proof audit.LedgerProof, err error) {
+// proven verifies the ledger as stead audit verify does and returns what it holds of each device, in its order.
+func proven(ctx context.Context, file string) (ledger map[string][]arrived, proof audit.LedgerProof, err error) {
 	evidence, err := sqlite.OpenEvidence(ctx, file)
 	if err != nil {
 		return nil, proof, err
@@ -175,15 +175,17 @@ func proven(ctx context.Context, file string, device stead.DeviceID) (list []arr
 	if proof, err = audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: keys}); err != nil {
 		return nil, proof, err
 	}
+	ledger = map[string][]arrived{}
 	for row, err := range evidence.Records() {
 		if err != nil {
 			return nil, proof, err
 		}
-		if c := row.Columns; hex.EncodeToString(c.Device[:]) == string(device) && c.Kind.FromDevice() {
-			list = append(list, arrived{epoch: c.Epoch, seq: c.Seq, leaf: hex.EncodeToString(c.Leaf[:]), event: c.EventID})
+		if c := row.Columns; c.Kind.FromDevice() {
+			device := hex.EncodeToString(c.Device[:])
+			ledger[device] = append(ledger[device], arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID})
 		}
 	}
-	return list, proof, nil
+	return ledger, proof, nil
 }
 
 // exactlyOnce checks that a device's records are in the ledger once each, in order, in one chain without a gap, and
