@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		childFails("orders", err)
 	}
-	roles := map[string]func(orders){"device": deviceUntilKilled, "platform": platformUntilKilled, "script": deviceScript, "faults": deviceUnderFaults}
+	roles := map[string]func(orders){"device": deviceUntilKilled, "platform": platformUntilKilled, "script": deviceScript, "faults": deviceUnderFaults, "full": deviceOnFullDisk}
 	roles[o.Role](o)
 	os.Exit(0)
 }
