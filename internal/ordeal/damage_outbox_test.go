@@ -132,7 +132,7 @@ func TestDamagedOutbox(t *testing.T) {
 	if v, err := h.judge(t.Context(), h.sound); v != harmless { // or everything below would be reported for nothing
 		t.Fatal(v, err)
 	}
-	suffer(t, rng, h.sound, h.older, func(data []byte) (verdict, error) { return h.judge(t.Context(), data) })
+	suffer(t, rng, 2000, h.sound, h.older, func(data []byte) (verdict, error) { return h.judge(t.Context(), data) })
 }
 
 // TestRolledBackOutbox puts an older copy of an outbox back. The device cannot know; the platform tells it at the next

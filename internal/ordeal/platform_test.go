@@ -25,6 +25,7 @@ import (
 	"stead/internal/platform"
 	"stead/internal/platform/sqlite"
 	"stead/internal/platform/staff"
+	"stead/internal/platform/store"
 )
 
 // backend is a real platform in this process, on loopback, with a provider that its staff sign in at.
@@ -145,6 +146,21 @@ func (b *backend) enrol(name string) orders {
 		b.Fatal(err)
 	}
 	return orders{Device: id, Key: name, Platform: b.server.URL, Token: b.token, Issuer: b.issuer}
+}
+
+// logged waits until everything that was taken in is in the log and signed.
+func (b *backend) logged(ctx context.Context) error {
+	for {
+		var waiting []store.LogEntry
+		err := b.open.Store.View(ctx, func(tx store.Tx) (err error) {
+			waiting, err = tx.Unlogged(1)
+			return err
+		})
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func (b *backend) file() string { return filepath.Join(b.dir, "platform.db") }
