@@ -60,6 +60,9 @@ needs() {
 			gnome-keyring command -v gnome-keyring-daemon
 			at-spi2-core test -e /usr/libexec/at-spi-bus-launcher
 			END
+		ordeal) cat <<-'END' ;;
+			strace command -v strace
+			END
 		*) die "build/lib.sh knows no needs called $group" ;;
 		esac
 	done

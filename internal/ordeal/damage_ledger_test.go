@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package ordeal
 
@@ -35,7 +35,7 @@ func (b *backend) files() (f ledgerFiles) {
 // witness is what an auditor keeps elsewhere, and what the ledger held then.
 type witness struct {
 	keys    audit.LogKeys
-	trusted audit.Checkpoint
+	proof   audit.LedgerProof
 	content string
 }
 
@@ -53,18 +53,16 @@ func keep(ctx context.Context, file string) (w witness, err error) {
 	if w.keys, err = audit.ParseLogKeys(strings.Join(names, "\n")); err != nil {
 		return w, err
 	}
-	proof, err := audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: w.keys})
-	if err != nil {
+	if w.proof, err = audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: w.keys}); err != nil {
 		return w, err
 	}
-	w.trusted = proof.Checkpoint
 	w.content, err = contentOf(evidence)
 	return w, err
 }
 
-// contentOf sums up everything that the ledger is: records with what stands beside them, in order, hashes and
-// checkpoints. The platform's note of how far each device's chain reaches says nothing that the records do not say; where
-// it is lost, no record is.
+// contentOf sums up everything that the ledger is: records with what stands beside them, in order, hashes, and what the
+// checkpoints say. The platform's note of how far each device's chain reaches says nothing that the records do not say;
+// where it is lost, no record is.
 func contentOf(source audit.LedgerSource) (string, error) {
 	h := fnv.New128a()
 	for row, err := range source.Records() {
@@ -83,7 +81,11 @@ func contentOf(source audit.LedgerSource) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		_, _ = fmt.Fprintf(h, "%s\n", note)
+		checkpoint, err := audit.ParseCheckpoint(note)
+		if err != nil {
+			return "", err
+		}
+		_, _ = fmt.Fprintf(h, "%+v\n", checkpoint)
 	}
 	return string(h.Sum(nil)), nil
 }
@@ -103,9 +105,12 @@ func (w witness) judge(ctx context.Context, files map[string][]byte) (verdict, e
 		return reported, nil
 	}
 	defer func() { _ = evidence.Close() }() // it may be too damaged for that
-	_, err = audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: w.keys, Trusted: &w.trusted})
-	if err != nil {
+	proof, err := audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: w.keys, Trusted: &w.proof.Checkpoint})
+	switch {
+	case err != nil:
 		return reported, nil
+	case proof.Checkpoints-proof.Unknown < w.proof.Checkpoints:
+		return saidSo, nil
 	}
 	content, err := contentOf(evidence)
 	if err == nil && content != w.content {

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package ordeal
 
@@ -34,7 +34,7 @@ func ways() []way {
 		{"rubbish over it", func(rng *rand.Rand, d, _ []byte) []byte {
 			from := rng.IntN(len(d))
 			for i := from; i < min(len(d), from+1+rng.IntN(300)); i++ {
-				d[i] = byte(rng.Uint32()) //nolint:gosec // G115: rubbish
+				d[i] = byte(rng.Uint32())
 			}
 			return d
 		}},
@@ -70,6 +70,7 @@ const (
 	reported   verdict = "reported"
 	harmless   verdict = "without effect"
 	setUpAnew  verdict = "reported, kept as evidence and set up anew"
+	saidSo     verdict = "proven, and the proof says that fewer checkpoints are left"
 	laterFound verdict = "an earlier state, refused by the platform"
 )
 

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package ordeal
 
@@ -132,7 +132,7 @@ func (v *victim) round() error {
 	delay := time.Duration(v.rng.Int64N(int64(60 * time.Millisecond)))
 	if onStart {
 		delay = time.Duration(v.rng.Int64N(int64(v.opening) * 3 / 2))
-	} else if v.rng.IntN(4) == 0 {
+	} else if v.rng.IntN(6) == 0 {
 		o.Life = delay * 9 / 10 // it closes just then
 	}
 	cmd := child(v.T, o)

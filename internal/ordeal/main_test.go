@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package ordeal
 
@@ -79,7 +79,7 @@ func childFails(what string, err error) {
 var seed = number("STEAD_SEED", rand.Uint64())
 
 // soak multiplies the rounds.
-var soak = int(number("SOAK", 1)) //nolint:gosec // G115: whoever sets it waits for it
+var soak = int(number("SOAK", 1))
 
 func number(name string, otherwise uint64) uint64 {
 	if n, err := strconv.ParseUint(os.Getenv(name), 10, 64); err == nil {

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !race
 
 package ordeal
 
@@ -45,10 +45,10 @@ func ask(socket int) error {
 		// Memory that is no file's: the runtime takes it under locks of its own.
 		load(fifthArgument), equal(^uint32(0), 1), answer(unix.SECCOMP_RET_ALLOW), load(number)}
 	for _, g := range guarded {
-		program = append(program, equal(uint32(g.number), 1), answer(unix.SECCOMP_RET_USER_NOTIF)) //nolint:gosec // G115: a call's number
+		program = append(program, equal(uint32(g.number), 1), answer(unix.SECCOMP_RET_USER_NOTIF))
 	}
 	program = append(program, answer(unix.SECCOMP_RET_ALLOW))
-	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]} //nolint:gosec // G115: some twenty lines
+	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -56,7 +56,7 @@ func ask(socket int) error {
 		return err
 	}
 	flags := unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
-	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flags), uintptr(unsafe.Pointer(&prog))) //nolint:gosec // G103: the call takes a pointer
+	fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flags), uintptr(unsafe.Pointer(&prog)))
 	if errno != 0 {
 		return errno
 	}
@@ -114,7 +114,7 @@ func (f fault) String() string {
 // fault's name there were on files of the folder.
 func (f fault) decide(fd int, folder string) (calls int, err error) {
 	for {
-		wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // G115: a handle
+		wait := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		if _, err := unix.Poll(wait, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return calls, err
 		}
@@ -125,17 +125,17 @@ func (f fault) decide(fd int, folder string) (calls int, err error) {
 			continue
 		}
 		var q question
-		if errno := ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&q)); errno != 0 { //nolint:gosec // G103: the call takes a pointer
+		if errno := ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&q)); errno != 0 {
 			continue // it was killed meanwhile
 		}
 		r := reply{id: q.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 		if g := guarded[f.call]; q.number == g.number && strings.HasPrefix(q.file(g.handle, g.path), folder) {
 			calls++
 			if calls == f.nth {
-				r.errno, r.flags = -int32(f.errno), 0 //nolint:gosec // G115: an error's number
+				r.errno, r.flags = -int32(f.errno), 0
 			}
 		}
-		ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r)) //nolint:gosec // G103: the call takes a pointer
+		ioctl(fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&r))
 	}
 }
 
@@ -148,7 +148,7 @@ func ioctl(fd int, request uintptr, at unsafe.Pointer) unix.Errno {
 func (q question) file(handle, path int) string {
 	proc := fmt.Sprintf("/proc/%d", q.pid)
 	if handle >= 0 {
-		name, _ := os.Readlink(filepath.Join(proc, "fd", fmt.Sprint(int32(q.args[handle])))) //nolint:gosec // G115: a handle
+		name, _ := os.Readlink(filepath.Join(proc, "fd", fmt.Sprint(int32(q.args[handle]))))
 		return name
 	}
 	memory, err := os.Open(filepath.Join(proc, "mem"))
@@ -157,7 +157,7 @@ func (q question) file(handle, path int) string {
 	}
 	defer func() { _ = memory.Close() }()
 	text := make([]byte, 4096)
-	n, _ := memory.ReadAt(text, int64(q.args[path])) //nolint:gosec // G115: an address
+	n, _ := memory.ReadAt(text, int64(q.args[path]))
 	name, _, _ := bytes.Cut(text[:n], []byte{0})
 	return string(name)
 }
