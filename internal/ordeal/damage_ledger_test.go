@@ -34,9 +34,10 @@ func (b *backend) files() (f ledgerFiles) {
 
 // witness is what an auditor keeps elsewhere, and what the ledger held then.
 type witness struct {
-	keys    audit.LogKeys
-	proof   audit.LedgerProof
-	content string
+	keys        audit.LogKeys
+	proof       audit.LedgerProof
+	records     string // sums, see contentOf
+	checkpoints string
 }
 
 // keep verifies a sound ledger and keeps its keys, its newest checkpoint and a sum of all it holds.
@@ -56,38 +57,40 @@ func keep(ctx context.Context, file string) (w witness, err error) {
 	if w.proof, err = audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: w.keys}); err != nil {
 		return w, err
 	}
-	w.content, err = contentOf(evidence)
+	w.records, w.checkpoints, err = contentOf(evidence)
 	return w, err
 }
 
-// contentOf sums up everything that the ledger is: records with what stands beside them, in order, hashes, and what the
-// checkpoints say. The platform's note of how far each device's chain reaches says nothing that the records do not say;
-// where it is lost, no record is.
-func contentOf(source audit.LedgerSource) (string, error) {
+// contentOf sums up everything that the ledger is: records with what stands beside them, in order, and the tree's hashes;
+// and what the checkpoints say. The platform's note of how far each device's chain reaches says nothing that the records
+// do not say; where it is lost, no record is.
+func contentOf(source audit.LedgerSource) (records, checkpoints string, err error) {
 	h := fnv.New128a()
 	for row, err := range source.Records() {
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		_, _ = fmt.Fprintf(h, "%+v\n", row)
 	}
 	for hash, err := range source.Hashes() {
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		_, _ = fmt.Fprintf(h, "%+v\n", hash)
 	}
+	records = string(h.Sum(nil))
+	h.Reset()
 	for note, err := range source.Checkpoints() {
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		checkpoint, err := audit.ParseCheckpoint(note)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		_, _ = fmt.Fprintf(h, "%+v\n", checkpoint)
 	}
-	return string(h.Sum(nil)), nil
+	return records, string(h.Sum(nil)), nil
 }
 
 // judge verifies a damaged ledger: what is wrong is reported, or nothing that the ledger is has changed.
@@ -106,17 +109,19 @@ func (w witness) judge(ctx context.Context, files map[string][]byte) (verdict, e
 	}
 	defer func() { _ = evidence.Close() }() // it may be too damaged for that
 	proof, err := audit.VerifyLedger(evidence, audit.LedgerCheck{Keys: w.keys, Trusted: &w.proof.Checkpoint})
-	switch {
-	case err != nil:
+	if err != nil {
 		return reported, nil
-	case proof.Checkpoints-proof.Unknown < w.proof.Checkpoints:
+	}
+	records, checkpoints, err := contentOf(evidence)
+	switch fewer := proof.Checkpoints-proof.Unknown < w.proof.Checkpoints; {
+	case err != nil:
+		return "", err
+	case records != w.records || checkpoints != w.checkpoints && !fewer:
+		return "", errors.New("proven, and the ledger holds something else")
+	case fewer:
 		return saidSo, nil
 	}
-	content, err := contentOf(evidence)
-	if err == nil && content != w.content {
-		err = errors.New("proven, and the ledger holds something else")
-	}
-	return harmless, err
+	return harmless, nil
 }
 
 // TestDamagedLedger damages a platform's database after it was closed, and while it runs, when a part of the ledger

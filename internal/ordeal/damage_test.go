@@ -70,7 +70,7 @@ const (
 	reported   verdict = "reported"
 	harmless   verdict = "without effect"
 	setUpAnew  verdict = "reported, kept as evidence and set up anew"
-	saidSo     verdict = "proven, and the proof says that fewer checkpoints are left"
+	saidSo     verdict = "all records proven, by fewer checkpoints than there were, as the proof says"
 	laterFound verdict = "an earlier state, refused by the platform"
 )
 

@@ -139,6 +139,9 @@ func drainAll(t *testing.T, box *outbox.Outbox, platform outbox.Platform) {
 		if s := box.State(); s.LastError != "" {
 			failures[s.LastError]++
 			box.Kick()
+			if fatal(s.LastError) {
+				break
+			}
 		}
 		<-look.C
 	}
@@ -150,8 +153,13 @@ func drainAll(t *testing.T, box *outbox.Outbox, platform outbox.Platform) {
 	}
 	t.Logf("the outbox named as its last error: %v", failures)
 	for code := range failures {
-		if code == stead.CodeChainFork || code == stead.CodeChainGap || code == stead.CodeRecordInvalid {
+		if fatal(code) {
 			t.Errorf("a drain ended with %s", code)
 		}
 	}
+}
+
+// fatal reports whether the platform refused what a sound device sent.
+func fatal(code stead.Code) bool {
+	return code == stead.CodeChainFork || code == stead.CodeChainGap || code == stead.CodeRecordInvalid
 }
