@@ -116,7 +116,7 @@ copy_results() {
 # builder_environment replaces the environment: nothing of root's own but how this machine reaches its registries.
 # Exported and never put on a command line, because a proxy's address may hold a password.
 builder_environment() {
-	local keep=(PATH TERM CI NO_COLOR TZ SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE
+	local keep=(PATH TERM CI NO_COLOR TZ SOAK SIZE STEAD_SEED SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE
 		HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy)
 	local go=(GOPROXY GOSUMDB GONOSUMDB GONOPROXY GOPRIVATE GOINSECURE GOFLAGS GOTOOLCHAIN)
 	local npm=(registry cafile proxy https-proxy noproxy strict-ssl omit-lockfile-registry-resolved)

@@ -63,6 +63,9 @@ needs() {
 		python) cat <<-'END' ;;
 			python3 command -v python3
 			END
+		ordeal) cat <<-'END' ;;
+			strace command -v strace
+			END
 		*) die "build/lib.sh knows no needs called $group" ;;
 		esac
 	done

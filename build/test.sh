@@ -14,7 +14,8 @@ usage() {
 		gen       generated files are what their sources say
 		frontend  svelte-check, eslint, vitest, and the built page
 		lint      golangci-lint
-		go        every Go test with the race detector, in a desktop session of its own
+		go        every Go test with the race detector, in a desktop session of its own; then the ordeals of outbox and ledger,
+		          which print their seed and figures (STEAD_SEED=n repeats, SOAK=n multiplies, SIZE=full is the whole week)
 		cross     go build and go vet for Windows and macOS
 		desktop   the window programs: production and dev
 		e2e       Playwright on the dev build (needs: frontend, desktop)
@@ -29,7 +30,7 @@ needs_of() {
 	build | gen | cross) echo go ;;
 	frontend) echo node ;;
 	lint) echo go cgo ;;
-	go) echo go cgo python browser session ;;
+	go) echo go cgo python browser session ordeal ;;
 	desktop) echo go cgo desktop ;;
 	e2e) echo go node desktop browser session ;;
 	window) echo go cgo desktop browser session ;;
@@ -80,7 +81,11 @@ stage_lint() {
 	golangci-lint run --timeout 15m
 }
 
-stage_go() { build/session.sh timeout --kill-after 30 25m go test -race -timeout 20m ./...; }
+stage_go() {
+	build/session.sh timeout --kill-after 30 25m go test -race -timeout 20m ./...
+	# Under the race detector this package is empty (its doc.go says why).
+	STEAD_ORDEALS=all go test -count=1 -v -timeout "$((10 * ${SOAK:-1}))m" ./internal/ordeal/
+}
 
 stage_cross() {
 	local target

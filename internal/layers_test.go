@@ -46,6 +46,7 @@ var arrows = []struct {
 	{"internal/cli/...", common("internal/desktop/...", "internal/platform/...", "internal/audit/...")},
 	{"internal/bench/...", common("internal/desktop/...", "internal/platform/...")},
 	{"internal/windowtest", nil},
+	{"internal/ordeal", common("internal/desktop/...", "internal/platform/...")}, // in tests, as everything there
 
 	{"frontend", []string{"internal/stead"}},
 	{"app", common("internal/desktop/...", "frontend")},

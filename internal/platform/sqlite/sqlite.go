@@ -85,6 +85,8 @@ func (s *Store) run(ctx context.Context, from *pool, begin string, f func(store.
 	}
 	defer from.put(c)
 	if _, err := c.conn.ExecContext(ctx, begin); err != nil {
+		// It may have begun all the same, if ctx ended just then, and the next caller would find itself inside of it.
+		_, _ = c.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		return fmt.Errorf("sqlite: begin: %w", err)
 	}
 	t := &tx{ctx: ctx, c: c, bounds: s.bounds}

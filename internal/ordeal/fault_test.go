@@ -1,0 +1,193 @@
+//go:build linux && !race
+
+package ordeal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"stead/internal/desktop/outbox"
+)
+
+// faults lists what may go wrong with which call.
+var faults = []struct {
+	call   string
+	errnos []unix.Errno
+}{
+	{"openat", []unix.Errno{unix.EMFILE, unix.EIO, unix.ENOSPC}}, {"pwrite64", []unix.Errno{unix.EIO, unix.ENOSPC}},
+	{"ftruncate", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"fdatasync", []unix.Errno{unix.EIO, unix.ENOSPC}},
+	{"fsync", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"mmap", []unix.Errno{unix.ENOMEM, unix.EIO}},
+	{"linkat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"renameat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"unlinkat", []unix.Errno{unix.EIO}},
+}
+
+// everyCall is up to which call each one is failed; beyond it, some of them are, unless SOAK asks for all.
+const everyCall = 40
+
+// deviceUnderFaults is deviceScript with every guarded call asked about on the inherited socket.
+func deviceUnderFaults(o orders) {
+	if err := ask(3); err != nil {
+		say("cannot %v", err)
+		return
+	}
+	deviceScript(o)
+}
+
+// TestEveryFaultOnce fails each call on the outbox's files once, with each error that it may have. The outbox refuses
+// with a code or goes on; it never crashes, and without the fault it opens again: the same chain, whole, with every
+// record that was answered. What it holds arrives at the platform exactly once.
+func TestEveryFaultOnce(t *testing.T) {
+	t.Parallel()
+	rng := chance(t)
+	b := newBackend(t)
+	var mu sync.Mutex
+	victims := map[string]memory{} // by device
+	runs := map[string]int{}
+	var group errgroup.Group
+	group.SetLimit(4)
+	for _, kind := range faults {
+		for _, errno := range kind.errnos {
+			call, own := kind.call, rand.New(rand.NewPCG(rng.Uint64(), 0))
+			group.Go(func() error {
+				for f := (fault{call, errno, 1}); ; f.nth++ {
+					o := b.enrol(f.String())
+					known, calls, err := f.strike(t, o)
+					if err != nil {
+						return fmt.Errorf("%s: %w", f, err)
+					}
+					mu.Lock()
+					victims[string(o.Device)] = known
+					mu.Unlock()
+					if calls < f.nth {
+						return nil
+					}
+					mu.Lock()
+					runs[call]++
+					mu.Unlock()
+					if f.nth >= everyCall && soak == 1 {
+						f.nth += own.IntN(12)
+					}
+				}
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		if errors.Is(err, errCannotAsk) {
+			cannot(t, err.Error())
+		}
+		t.Fatal(err)
+	}
+	b.end()
+	ledger, _, err := proven(t.Context(), b.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := 0
+	for device, known := range victims {
+		list := ledger[device]
+		if err := exactlyOnce(list, known); err != nil {
+			t.Errorf("%s: %v", device, err)
+		}
+		records += len(list)
+	}
+	total := 0
+	for _, n := range runs {
+		total += n
+	}
+	t.Logf("%d faults (%v), %d records at the platform, none lost and none twice", total, runs, records)
+	for _, call := range []string{"openat", "pwrite64", "fdatasync", "fsync", "mmap", "linkat", "ftruncate"} {
+		if runs[call] == 0 {
+			t.Errorf("no %s was made to fail", call)
+		}
+	}
+}
+
+var errCannotAsk = errors.New("the kernel does not let a process decide on another's calls (seccomp user notification)")
+
+// strike runs the script with the fault and then, without it, opens the outbox and drains it.
+func (f fault) strike(t *testing.T, o orders) (known memory, calls int, err error) {
+	folder, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	o.Role, o.Path, o.Records = "faults", filepath.Join(folder, "outbox.db"), 5
+	said, calls, err := f.run(t, o, folder)
+	if err != nil {
+		return nil, 0, err
+	}
+	known = memory{}
+	epoch := ""
+	for _, line := range strings.Split(strings.TrimSpace(said), "\n") {
+		if p, ok := readPlaced(line); ok {
+			if known[p.seq] != "" {
+				return nil, 0, fmt.Errorf("sequence %d was given twice", p.seq)
+			}
+			known[p.seq] = p.leaf
+		}
+		if e, ok := strings.CutPrefix(line, "open "); ok {
+			if epoch != "" && epoch != e {
+				return nil, 0, fmt.Errorf("epoch %s was begun in place of %s", e, epoch)
+			}
+			epoch = e
+		}
+	}
+	box, err := outbox.Open(t.Context(), o.Path, o.config())
+	if err != nil {
+		return nil, 0, fmt.Errorf("without the fault: %w; before: %s", err, said)
+	}
+	h, err := look(t.Context(), box)
+	if err == nil {
+		err = h.holds(known, known)
+	}
+	if err == nil && epoch != "" && h.epoch.String() != epoch {
+		err = fmt.Errorf("epoch %s was begun in place of %s", h.epoch, epoch)
+	}
+	if err == nil {
+		err = box.Drain(t.Context(), o.client())
+	}
+	if err = errors.Join(err, box.Close()); err != nil {
+		err = fmt.Errorf("%w; before: %s", err, said)
+	}
+	return known, calls, err
+}
+
+// run runs the child and answers for its calls.
+func (f fault) run(t *testing.T, o orders, folder string) (said string, calls int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = unix.Close(pair[0]) }()
+	theirs := os.NewFile(uintptr(pair[1]), "socket")
+	var out bytes.Buffer
+	cmd := child(t, o)
+	cmd.Stdout, cmd.ExtraFiles = &out, []*os.File{theirs}
+	err = cmd.Start()
+	_ = theirs.Close()
+	if err != nil {
+		return "", 0, err
+	}
+	fd, err := listener(pair[0])
+	if err == nil {
+		calls, err = f.decide(fd, folder)
+		_ = unix.Close(fd)
+	}
+	ended := cmd.Wait()
+	if text, ok := strings.CutPrefix(out.String(), "cannot "); ok {
+		return "", 0, fmt.Errorf("%w: %s", errCannotAsk, text)
+	}
+	if ended != nil || !strings.HasSuffix(out.String(), "done\n") {
+		err = errors.Join(err, fmt.Errorf("the child crashed: %w: %s", ended, out.String()))
+	}
+	return out.String(), calls, err
+}
