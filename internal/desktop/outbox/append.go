@@ -58,7 +58,8 @@ type answer struct {
 //
 // CodeRecordInvalid means that the entry can never be a record. CodeOutboxWrite means that the caller must not go on;
 // the record may exist nevertheless, when the flush failed after the write or ctx ended before the answer.
-// CodeOutboxDamaged means that nothing can be appended until somebody looked at the file.
+// CodeOutboxDamaged means that nothing can be appended until somebody looked at the file. CodeOutboxRecovered refuses a
+// session.intent, see Recover.
 func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 	if e.EventID == uuid.Nil {
 		e.EventID = stead.NewEventID()
@@ -66,6 +67,11 @@ func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 	size, err := measure(e, o.cfg)
 	if err != nil {
 		return Placed{}, stead.E(stead.CodeRecordInvalid, err)
+	}
+	if e.Kind == audit.SessionIntent {
+		if err := o.mayStart(); err != nil {
+			return Placed{}, err
+		}
 	}
 	r := &request{entry: e, size: size, answered: make(chan answer, 1)}
 	select {

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
 	bolt "go.etcd.io/bbolt"
 
 	"stead/internal/audit"
@@ -20,19 +18,21 @@ import (
 
 // The buckets and the keys of the first. What lies where:
 //
-//	meta     format        "stead-outbox/1 " and a checksum of it
-//	         device        the device id
-//	         generation    8 bytes: counts the data keys this device's outbox has had
-//	         data_key      the key of pending, sealed by Config.Sealer for this generation
-//	         head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
-//	         acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
-//	         epoch         16 bytes
-//	pending  8 bytes sequence → nonce and AES-256-GCM of the CBOR array [envelope, texts], bound to its place
+//	meta      format        "stead-outbox/1 " and a checksum of it
+//	          card          device, epoch, generation and the sealed data key: see card
+//	          head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
+//	          acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
+//	          recovered     what this file was begun after, see Recovered; missing in a device's first file
+//	pending   8 bytes sequence → the sealed record, see audit.Sealed
+//	salvaged  16 bytes epoch, 8 bytes sequence → the sealed record, saved from a file before this one
+//	owed      "owed:" and the name of a file in the folder evidence that only the platform can read, and that it does not have yet
 //
 // Numbers are big-endian.
 var (
-	metaBucket    = []byte("meta")
-	pendingBucket = []byte("pending")
+	metaBucket     = []byte("meta")
+	pendingBucket  = []byte("pending")
+	salvagedBucket = []byte("salvaged")
+	owedBucket     = []byte("owed")
 )
 
 // file is an open and verified outbox file. Its fields change only after a commit, by the committer, under mu.
@@ -45,6 +45,7 @@ type file struct {
 	sig        []byte
 	acked      mark
 	oldest     int64 // wall clock of the first pending record, Unix milliseconds
+	recovered  *Recovered
 }
 
 // mark is a place in the chain.
@@ -54,11 +55,7 @@ type mark struct {
 }
 
 // stored is what lies sealed under one sequence.
-type stored struct {
-	_        struct{} `cbor:",toarray"`
-	Envelope []byte
-	Texts    []audit.Text
-}
+type stored audit.Sealed
 
 // errPanicked means that bbolt panicked, on a damaged page or a failing device. Its locks may be held for good, so
 // the handle must be abandoned, not closed.
@@ -110,31 +107,16 @@ func (f *file) giveUp(err error) {
 	_ = f.close() // the error that led here says more than one of closing
 }
 
-// aad binds a sealed record to its place, so that none can be moved.
-func (f *file) aad(seq uint64) []byte {
-	b := binary.BigEndian.AppendUint64(nil, f.generation)
-	b = append(b, f.head.Epoch[:]...)
-	return binary.BigEndian.AppendUint64(b, seq)
-}
-
 func (f *file) seal(seq uint64, s stored) ([]byte, error) {
-	plain, err := cbor.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	return f.aead.Seal(nil, nil, plain, f.aad(seq)), nil
+	return audit.SealRecord(f.aead, f.generation, f.head.Epoch, seq, audit.Sealed(s))
 }
 
 func (f *file) unseal(seq uint64, value []byte) (stored, error) {
-	var s stored
-	plain, err := f.aead.Open(nil, nil, value, f.aad(seq))
-	if err == nil {
-		err = cbor.Unmarshal(plain, &s)
-	}
+	s, err := audit.OpenRecord(f.aead, f.generation, f.head.Epoch, seq, value)
 	if err != nil {
-		return s, damaged("record %d: %w", seq, err)
+		return stored(s), damaged("%w", err)
 	}
-	return s, nil
+	return stored(s), nil
 }
 
 // write commits a group in one transaction. After an error the group may be there or not.
@@ -202,18 +184,12 @@ func (f *file) wallOf(seq uint64, b *bolt.Bucket) (int64, error) {
 	return r.WallMS, nil
 }
 
+func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
+
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
 func encodeMark(m mark) []byte { return append(seqKey(m.Seq), m.Leaf[:]...) }
 
 func encodeHead(h audit.Head, sig []byte) []byte {
 	return append(encodeMark(mark{h.Seq, h.Leaf}), sig...)
-}
-
-func newAEAD(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }

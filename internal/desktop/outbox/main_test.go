@@ -63,7 +63,7 @@ type testSealer struct{ aead cipher.AEAD }
 
 func newTestSealer(name string) testSealer {
 	key := sha256.Sum256([]byte(name))
-	aead, err := newAEAD(key[:])
+	aead, err := audit.NewDataKey(key[:])
 	if err != nil {
 		panic(err)
 	}

@@ -9,14 +9,11 @@ package outbox
 import (
 	"context"
 	"crypto"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"stead/internal/audit"
 	"stead/internal/stead"
 )
 
@@ -32,9 +29,12 @@ type Config struct {
 	Device stead.DeviceID
 	Signer crypto.Signer // the device key, Ed25519
 	KeyID  [8]byte       // audit.KeyID of that key
-	Sealer Sealer        // wraps the file's data key
-	Now    func() time.Time
-	BootID [16]byte // names this opening in records; drawn when zero
+	Sealer Sealer        // seals the file's data key
+	// PlatformKey is the public key of the platform (audit.NewOutboxKey), for which the data key is sealed too; none when
+	// empty. Then nobody can read the file when the keyring is lost.
+	PlatformKey []byte
+	Now         func() time.Time
+	BootID      [16]byte // names this opening in records; drawn when zero
 }
 
 // Outbox is an open outbox. All methods are safe for concurrent use. One process at a time can have a file open.
@@ -73,15 +73,9 @@ var errClosed = errors.New("the outbox is closed")
 // written, CodeDataNewer for a newer format, CodeOutboxDamaged when anything is not as it was written or not of this
 // device and key. A file that is refused is left as it is.
 func Open(ctx context.Context, path string, cfg Config) (*Outbox, error) {
-	key, ok := cfg.Signer.Public().(ed25519.PublicKey)
-	if !ok || audit.KeyID(key) != cfg.KeyID {
-		return nil, errors.New("outbox: the key id is not that of an Ed25519 signer")
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.BootID == [16]byte{} {
-		rand.Read(cfg.BootID[:]) // never fails since Go 1.24
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
 	}
 	f, err := openFile(ctx, path, cfg)
 	if err != nil {
@@ -125,6 +119,7 @@ type State struct {
 	LastError    stead.Code
 	NextTry      time.Time // when Run tries again after an error; zero when it is not waiting for that
 	Broken       stead.Code
+	Recovering   bool // begun after a damaged or lost one, and the platform has not acknowledged that: no start is recorded
 }
 
 // State returns the present state. LastError is the code of the last drain, empty when it succeeded; Broken is the
@@ -136,6 +131,7 @@ func (o *Outbox) State() State {
 	if f := o.file; f != nil {
 		s.Head, s.Acknowledged = f.head.Seq, f.acked.Seq
 		s.Pending = s.Head - s.Acknowledged
+		s.Recovering = f.recovering()
 		if s.Pending > 0 {
 			s.Oldest = time.UnixMilli(f.oldest)
 		}
