@@ -37,6 +37,8 @@ func (o *Outbox) committer() {
 			err = o.commit(o.gather(first))
 		case a := <-o.acks:
 			err = o.forget(a)
+		case c := <-o.changes:
+			err = o.apply(c)
 		case <-o.life.Done():
 			return
 		}
@@ -57,21 +59,22 @@ func (o *Outbox) commit(group []*request) error {
 		answerAll(group, err)
 		return nil
 	}
+	return o.writeGroup(f, group)
+}
+
+func (o *Outbox) writeGroup(f *file, group []*request) error {
 	w, err := o.place(f, group)
 	if err != nil { // nothing was written
 		answerAll(group, stead.E(stead.CodeOutboxWrite, err))
 		return nil
 	}
 	if err := f.write(w); err != nil {
-		answerAll(group, stead.E(stead.CodeOutboxWrite, err))
-		return err
+		return o.rescue(group, w, err)
 	}
 	o.mu.Lock()
 	f.wrote(w)
 	o.mu.Unlock()
-	for i, r := range group {
-		r.answered <- answer{placed: w.placed[i]}
-	}
+	answerPlaced(group, w)
 	nudge(o.wake)
 	return nil
 }

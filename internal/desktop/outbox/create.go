@@ -163,6 +163,7 @@ func openFile(ctx context.Context, path string, cfg Config) (*file, error) {
 			_ = os.Remove(name)
 		}
 	}
+	_ = makeReserve(path) // a disk that is too full for it starts no session, see mayStart
 	if err := settle(path, f); err != nil {
 		f.giveUp(err)
 		return nil, openError(path, err)

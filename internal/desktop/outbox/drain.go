@@ -51,6 +51,9 @@ func (o *Outbox) Drain(ctx context.Context, p Platform) error {
 }
 
 func (o *Outbox) drain(ctx context.Context, p Platform) error {
+	if err := o.drainSalvaged(ctx, p); err != nil {
+		return err
+	}
 	var after uint64
 	for rewound := false; ; {
 		b, err := o.Pending(ctx, after, BatchRecords)
@@ -107,6 +110,7 @@ func (o *Outbox) Run(ctx context.Context, p Platform) {
 	ceiling := firstCeiling
 	for ctx.Err() == nil {
 		err := o.Drain(ctx, p)
+		o.upkeep(ctx)
 		var again <-chan time.Time
 		if err == nil {
 			ceiling = firstCeiling

@@ -46,6 +46,7 @@ type file struct {
 	acked      mark
 	oldest     int64 // wall clock of the first pending record, Unix milliseconds
 	recovered  *Recovered
+	salvaged   int // records of earlier epochs that are still to be sent
 }
 
 // mark is a place in the chain.

@@ -31,6 +31,12 @@ func TestMain(m *testing.M) {
 		childAppend(childFile)
 	case "full":
 		childFull(childFile)
+	case "recover":
+		childRecover(childFile)
+	case "compact":
+		childCompact(childFile)
+	case "space":
+		childSpace(childFile)
 	case "open":
 		childOpen(childFile)
 	}

@@ -85,7 +85,7 @@ func TestOnlyOneCreates(t *testing.T) {
 		t.Error("the record went into a file that has no name any more")
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 1 {
+	if err != nil || len(entries) != 2 || entries[1].Name() != childFile+".reserve" {
 		t.Errorf("left in the folder: %v, %v", entries, err)
 	}
 }

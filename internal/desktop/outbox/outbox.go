@@ -48,6 +48,7 @@ type Outbox struct {
 	owned   sync.WaitGroup // the committer and every Run
 	appends chan *request
 	acks    chan *acknowledgement
+	changes chan *change
 	wake    chan struct{} // a record was committed
 	kick    chan struct{} // somebody wants a drain now
 
@@ -82,7 +83,7 @@ func Open(ctx context.Context, path string, cfg Config) (*Outbox, error) {
 		return nil, err
 	}
 	o := &Outbox{cfg: cfg, path: path, began: time.Now(), file: f,
-		appends: make(chan *request), acks: make(chan *acknowledgement),
+		appends: make(chan *request), acks: make(chan *acknowledgement), changes: make(chan *change),
 		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		draining: make(chan struct{}, 1), advanced: make(chan struct{})}
 	o.draining <- struct{}{}
@@ -119,6 +120,7 @@ type State struct {
 	LastError    stead.Code
 	NextTry      time.Time // when Run tries again after an error; zero when it is not waiting for that
 	Broken       stead.Code
+	Salvaged     int  // records saved from a damaged outbox that are still to be sent, under their old epoch
 	Recovering   bool // begun after a damaged or lost one, and the platform has not acknowledged that: no start is recorded
 }
 
@@ -131,7 +133,7 @@ func (o *Outbox) State() State {
 	if f := o.file; f != nil {
 		s.Head, s.Acknowledged = f.head.Seq, f.acked.Seq
 		s.Pending = s.Head - s.Acknowledged
-		s.Recovering = f.recovering()
+		s.Salvaged, s.Recovering = f.salvaged, f.recovering()
 		if s.Pending > 0 {
 			s.Oldest = time.UnixMilli(f.oldest)
 		}

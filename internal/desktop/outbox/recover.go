@@ -33,6 +33,8 @@ type Recovered struct {
 	Salvaged int      // records that could be read in it and are sent under their old epoch
 	Missing  string   // sequences of its last epoch that were not acknowledged and not found, as "31, 40-45"
 	Sealed   bool     // only the platform can read the file, and it is sent there as it is
+	Stranded string   // what was salvaged and does not connect to what the platform holds: epoch and sequences
+	Refused  string   // why the platform did not take what it alone can read; a stead.Code
 }
 
 // Recover puts a fresh outbox in the place of one that Open refused as damaged, or that is gone though it existed. The
@@ -239,7 +241,7 @@ func (o *Outbox) mayStart() error {
 	if o.file != nil && o.file.recovering() {
 		return stead.E(stead.CodeOutboxRecovered, nil)
 	}
-	return nil
+	return o.mayFill()
 }
 
 // Recovered says what this outbox was begun after; false for one that never was damaged.
@@ -275,6 +277,7 @@ func (f *file) walkSalvaged(ctx context.Context, b *bolt.Bucket) error {
 		if _, _, err := f.salvagedAt(k, v); err != nil {
 			return err
 		}
+		f.salvaged++
 	}
 	return nil
 }

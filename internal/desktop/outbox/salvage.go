@@ -55,12 +55,12 @@ func plan(f *finds, key ed25519.PublicKey) salvage {
 		if chain := f.spots[begin:end]; chain[0].epoch != s.card.Epoch {
 			s.keep = append(s.keep, one(chain, [32]byte{}, 0)...) // it was salvaged before
 		} else {
-			s.last(one(chain, s.head.Leaf, s.head.Seq), f.marks)
+			s.last(one(chain, s.head.Leaf, s.head.Seq), f)
 		}
 		begin = end
 	}
 	if s.missing == "" && len(s.keep) == 0 {
-		s.last(nil, f.marks) // not one record, and maybe a head that says there were some
+		s.last(nil, f) // not one record, and maybe a head that says there were some
 	}
 	return s
 }
@@ -104,43 +104,60 @@ func one(chain []spot, leaf [32]byte, at uint64) []spot {
 	return picked
 }
 
-// last takes over the chain of the epoch the file wrote last: what lies behind the watermark, and what is missing there.
-func (s *salvage) last(chain []spot, marks map[mark]bool) {
-	leaves := map[uint64][32]byte{s.head.Seq: s.head.Leaf}
+// last takes over the chain of the epoch the file wrote last: what is kept of it, and what is missing. Records that are
+// acknowledged and not receipted are sent again, which does no harm.
+func (s *salvage) last(chain []spot, f *finds) {
+	leaves := map[uint64][32]byte{0: {}, s.head.Seq: s.head.Leaf}
 	for _, p := range chain {
 		leaves[p.seq-1] = p.prev
 	}
 	for _, p := range chain {
 		leaves[p.seq] = p.leaf
 	}
-	for m := range marks {
-		if leaf, ok := leaves[m.Seq]; ok && leaf == m.Leaf && m.Seq > s.acked.Seq {
-			s.acked = m
-		}
+	s.acked = newest(f.acked, leaves)
+	from := s.acked
+	if len(f.given) > 0 {
+		from = newest(f.given, leaves)
 	}
-	s.good = audit.Head{Device: stead.DeviceID(s.card.Device), Epoch: s.card.Epoch, Seq: s.acked.Seq, Leaf: s.acked.Leaf}
+	s.good = audit.Head{Device: stead.DeviceID(s.card.Device), Epoch: s.card.Epoch, Seq: from.Seq, Leaf: from.Leaf}
 	var gaps []string
-	gap := func(first, last uint64) {
-		switch {
-		case first == last:
-			gaps = append(gaps, fmt.Sprint(first))
-		case first < last:
-			gaps = append(gaps, fmt.Sprintf("%d-%d", first, last))
-		}
-	}
 	next := s.acked.Seq + 1
 	for _, p := range chain {
-		if p.seq < next {
+		if p.seq <= from.Seq {
 			continue
 		}
-		gap(next, p.seq-1)
 		if p.seq == s.good.Seq+1 && p.prev == s.good.Leaf {
 			s.good.Seq, s.good.Leaf = p.seq, p.leaf
 		}
-		next, s.keep = p.seq+1, append(s.keep, p)
+		s.keep = append(s.keep, p)
+		if p.seq >= next {
+			gaps, next = gap(gaps, next, p.seq-1), p.seq+1
+		}
 	}
-	gap(next, s.head.Seq)
-	s.missing = bounded(gaps)
+	if s.good.Seq < s.acked.Seq {
+		s.good.Seq, s.good.Leaf = s.acked.Seq, s.acked.Leaf
+	}
+	s.missing = bounded(gap(gaps, next, s.head.Seq))
+}
+
+// newest is the highest mark that the chain confirms.
+func newest(marks map[mark]bool, leaves map[uint64][32]byte) (out mark) {
+	for m := range marks {
+		if leaf, ok := leaves[m.Seq]; ok && leaf == m.Leaf && m.Seq > out.Seq {
+			out = m
+		}
+	}
+	return out
+}
+
+func gap(gaps []string, first, last uint64) []string {
+	switch {
+	case first == last:
+		return append(gaps, fmt.Sprint(first))
+	case first < last:
+		return append(gaps, fmt.Sprintf("%d-%d", first, last))
+	}
+	return gaps
 }
 
 // maxMissing is how many ranges a recovery record names.

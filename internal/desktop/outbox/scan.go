@@ -48,7 +48,8 @@ type finds struct {
 	cards []card
 	keys  []dataKey
 	heads map[mark][]byte // with their signatures, not verified yet
-	marks map[mark]bool   // acknowledged, as far as the bytes can be believed
+	acked map[mark]bool   // as far as the bytes can be believed
+	given map[mark]bool   // receipted, the same
 	owed  [][]byte        // names of evidence that the platform was still to read
 	spots []spot
 }
@@ -84,7 +85,7 @@ func readWhatCan(r io.ReaderAt, b []byte, at int64) {
 
 // scan makes both passes. A card that the sealer does not open is reported, and its records stay closed.
 func scan(ctx context.Context, r io.ReaderAt, size int64, s Sealer) (*finds, error) {
-	f := &finds{heads: map[mark][]byte{}, marks: map[mark]bool{}}
+	f := &finds{heads: map[mark][]byte{}, acked: map[mark]bool{}, given: map[mark]bool{}}
 	if err := windows(ctx, r, size, f.landmarks); err != nil {
 		return nil, err
 	}
@@ -125,11 +126,13 @@ func (f *finds) landmarks(_ int64, b []byte, n int) int {
 			f.heads[decodeMark(at)] = bytes.Clone(at[markLength:headLength])
 		}
 	})
-	each(b, n, "acknowledged", func(at []byte) {
-		if at = at[12:]; len(at) >= markLength && len(f.marks) < maxLandmarks {
-			f.marks[decodeMark(at)] = true
-		}
-	})
+	for name, marks := range map[string]map[mark]bool{"acknowledged": f.acked, "receipted": f.given} {
+		each(b, n, name, func(at []byte) {
+			if at = at[len(name):]; len(at) >= markLength && len(marks) < maxLandmarks {
+				marks[decodeMark(at)] = true
+			}
+		})
+	}
 	each(b, n, owedMark, func(at []byte) {
 		name := evidenceForm.Find(at[len(owedMark):])
 		if name != nil && len(f.owed) < 16 && !slices.ContainsFunc(f.owed, func(known []byte) bool { return bytes.Equal(known, name) }) {
