@@ -247,44 +247,6 @@ func TestDeletedOutboxIsReported(t *testing.T) {
 	}
 }
 
-// TestDeletedOutboxIsReportedAfterACrash between the moment it was found gone and the record of it.
-func TestDeletedOutboxIsReportedAfterACrash(t *testing.T) {
-	s := newServer(t)
-	i := s.installation()
-	d := i.desk()
-	i.begin(d)
-	file := filepath.Join(i.dir, "outbox-"+s.deviceID+".db")
-	debt := func() { // as a crash leaves it
-		raw, err := os.ReadFile(d.deviceFile())
-		var dev device
-		if err = errors.Join(err, json.Unmarshal(raw, &dev)); err != nil || !dev.Outbox || dev.Missing {
-			t.Fatalf("%s, %v", raw, err)
-		}
-		dev.Missing = true
-		if err := d.save(dev); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d = i.restart(d, debt) // the fresh file exists, nothing is in it
-	if got := s.received(); len(got) != 1 || got[0].Kind != audit.DeviceRecovery {
-		t.Fatalf("records %+v", got)
-	}
-	d = i.restart(d, debt) // it is in it, and was not crossed off
-	if got := s.received(); len(got) != 1 {
-		t.Fatalf("records %+v", got)
-	}
-	d = i.restart(d, func() { // there is not even a file
-		debt()
-		if err := os.Remove(file); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if got := s.received(); len(got) != 2 || got[1].Kind != audit.DeviceRecovery || got[1].Epoch == got[0].Epoch {
-		t.Fatalf("records %+v", got)
-	}
-	i.restart(d, func() {})
-}
-
 func TestDeviceIDMustBeOne(t *testing.T) {
 	for _, id := range []string{"../../../../tmp/x", "00112233445566778899AABBCCDDEEFF", "0011", "", "00112233445566778899aabbccddeeff00"} {
 		t.Run(fmt.Sprintf("%q", id), func(t *testing.T) {

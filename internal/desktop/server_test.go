@@ -39,6 +39,7 @@ type server struct {
 	records  []audit.Record // in the order of arrival
 	senders  []string       // whose tokens brought them
 	ends     []string       // requests to end a session
+	held     bool           // records are answered with an error
 	entered  chan struct{}  // while not nil, /v1/me reports here and waits for release
 	release  chan struct{}
 }
@@ -166,6 +167,10 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.held {
+		reply(w, http.StatusServiceUnavailable, nil)
+		return
+	}
 	for _, item := range b.Records {
 		rec, err := audit.Decode(item.Envelope)
 		if err != nil {
@@ -201,6 +206,17 @@ func (s *server) holdMe() (entered <-chan struct{}, release func()) {
 		s.entered = nil
 		close(out)
 	}
+}
+
+// holdRecords makes the platform refuse records until the function it returns is called.
+func (s *server) holdRecords() (release func()) {
+	set := func(to bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held = to
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 func (s *server) received() []audit.Record {
