@@ -659,6 +659,22 @@ type RedeemRequest struct {
 	Signature []byte `json:"signature"`
 }
 
+// SealedBatch defines model for SealedBatch.
+type SealedBatch struct {
+	Epoch      string `json:"epoch"`
+	FirstSeq   int64  `json:"first_seq"`
+	Generation int64  `json:"generation"`
+	HeadLeaf   []byte `json:"head_leaf"`
+	HeadSeq    int64  `json:"head_seq"`
+
+	// Key The file's data key, sealed for the platform's outbox key (HPKE, RFC 9180)
+	Key     []byte   `json:"key"`
+	Records [][]byte `json:"records"`
+
+	// Signature The lost device's, over the head of the whole file
+	Signature []byte `json:"signature"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	Account   string       `json:"account"`
@@ -894,6 +910,9 @@ type PostRecordsJSONRequestBody = RecordBatch
 // EnrolDeviceJSONRequestBody defines body for EnrolDevice for application/json ContentType.
 type EnrolDeviceJSONRequestBody = EnrolRequest
 
+// PostSealedRecordsJSONRequestBody defines body for PostSealedRecords for application/json ContentType.
+type PostSealedRecordsJSONRequestBody = SealedBatch
+
 // IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
 type IntrospectFormdataRequestBody = IntrospectRequest
 
@@ -1059,6 +1078,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostSealedRecordsWithBody Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecordsWithBody(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecords(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	//
@@ -1375,6 +1408,40 @@ func (c *Client) EnrolDeviceWithBody(ctx context.Context, params *EnrolDevicePar
 // Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 func (c *Client) EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEnrolDeviceRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostSealedRecordsWithBody Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *Client) PostSealedRecordsWithBody(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostSealedRecordsRequestWithBody(c.Server, deviceID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *Client) PostSealedRecords(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostSealedRecordsRequest(c.Server, deviceID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2043,6 +2110,53 @@ func NewEnrolDeviceRequestWithBody(server string, params *EnrolDeviceParams, con
 		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
+
+	return req, nil
+}
+
+// NewPostSealedRecordsRequest calls the generic PostSealedRecords builder with application/json body
+func NewPostSealedRecordsRequest(server string, deviceID string, body PostSealedRecordsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostSealedRecordsRequestWithBody(server, deviceID, "application/json", bodyReader)
+}
+
+// NewPostSealedRecordsRequestWithBody constructs an http.Request for the PostSealedRecords method, with any body, and a specified content type
+func NewPostSealedRecordsRequestWithBody(server string, deviceID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/outbox", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2980,6 +3094,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDeviceWithResponse(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolDeviceResponse, error)
 
+	// PostSealedRecordsWithBodyWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecordsWithBodyWithResponse(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error)
+
+	// PostSealedRecordsWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecordsWithResponse(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error)
+
 	// CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3458,6 +3586,54 @@ func (r EnrolDeviceResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EnrolDeviceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PostSealedRecordsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordAck
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostSealedRecordsResponse) GetJSON200() *RecordAck {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostSealedRecordsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostSealedRecordsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostSealedRecordsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostSealedRecordsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostSealedRecordsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4375,6 +4551,32 @@ func (c *ClientWithResponses) EnrolDeviceWithResponse(ctx context.Context, param
 	return ParseEnrolDeviceResponse(rsp)
 }
 
+// PostSealedRecordsWithBodyWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *ClientWithResponses) PostSealedRecordsWithBodyWithResponse(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error) {
+	rsp, err := c.PostSealedRecordsWithBody(ctx, deviceID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostSealedRecordsResponse(rsp)
+}
+
+// PostSealedRecordsWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *ClientWithResponses) PostSealedRecordsWithResponse(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error) {
+	rsp, err := c.PostSealedRecords(ctx, deviceID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostSealedRecordsResponse(rsp)
+}
+
 // CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4880,6 +5082,39 @@ func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Enrolled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePostSealedRecordsResponse parses an HTTP response from a PostSealedRecordsWithResponse call
+func ParsePostSealedRecordsResponse(rsp *http.Response) (*PostSealedRecordsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostSealedRecordsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordAck
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5448,6 +5683,9 @@ type ServerInterface interface {
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams)
+	// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	// (POST /v1/devices/{device_id}/outbox)
+	PostSealedRecords(w http.ResponseWriter, r *http.Request, deviceID string)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(w http.ResponseWriter, r *http.Request, params CreateEnrolmentCodeParams)
@@ -5684,6 +5922,32 @@ func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.EnrolDevice(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostSealedRecords operation middleware
+func (siw *ServerInterfaceWrapper) PostSealedRecords(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostSealedRecords(w, r, deviceID)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6478,6 +6742,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/end", wrapper.EndSession)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/note", wrapper.WriteNote)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}", wrapper.PostRecords)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/outbox", wrapper.PostSealedRecords)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
@@ -6743,6 +7008,46 @@ type EnrolDevicedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnrolDevicedefaultApplicationProblemPlusJSONResponse) VisitEnrolDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostSealedRecordsRequestObject struct {
+	DeviceID string `json:"device_id"`
+	Body     *PostSealedRecordsJSONRequestBody
+}
+
+type PostSealedRecordsResponseObject interface {
+	VisitPostSealedRecordsResponse(w http.ResponseWriter) error
+}
+
+type PostSealedRecords200JSONResponse RecordAck
+
+func (response PostSealedRecords200JSONResponse) VisitPostSealedRecordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostSealedRecordsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostSealedRecordsdefaultApplicationProblemPlusJSONResponse) VisitPostSealedRecordsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7409,6 +7714,9 @@ type StrictServerInterface interface {
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(ctx context.Context, request EnrolDeviceRequestObject) (EnrolDeviceResponseObject, error)
+	// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	// (POST /v1/devices/{device_id}/outbox)
+	PostSealedRecords(ctx context.Context, request PostSealedRecordsRequestObject) (PostSealedRecordsResponseObject, error)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(ctx context.Context, request CreateEnrolmentCodeRequestObject) (CreateEnrolmentCodeResponseObject, error)
@@ -7698,6 +8006,39 @@ func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(EnrolDeviceResponseObject); ok {
 		if err := validResponse.VisitEnrolDeviceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostSealedRecords operation middleware
+func (sh *strictHandler) PostSealedRecords(w http.ResponseWriter, r *http.Request, deviceID string) {
+	var request PostSealedRecordsRequestObject
+
+	request.DeviceID = deviceID
+
+	var body PostSealedRecordsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostSealedRecords(ctx, request.(PostSealedRecordsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostSealedRecords")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostSealedRecordsResponseObject); ok {
+		if err := validResponse.VisitPostSealedRecordsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8177,96 +8518,100 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3pktu2lvCroPjdKl/fj71468TtH1PeMnEcx65u3+sfjkeBiCMREQkwACi1xtV/5wnmCedJprCRoARS",
-	"YrvlODX/2iLIc3A2nBX+nGS8rDgDpmRy/jmpsMAlKBDmX89rIbnQf1GWnCd/1CDWSZowXEJynmT2aZrI",
-	"LIcS62UlvvoZ2Fzlyfn909M0UetKr5RKUDZPrq/T5BWBsuIKWLZ+DWv9DgGZCVopyjWMp+if/3z1Yvkd",
-	"IgKvGJpxgVROJRLwRw1SPUFUoSlkvASJVA6IEsRn5i8BGRfE/WkWo5WgCuQxugSmEJ5jytCKqtyskbgE",
-	"lHGm9DOqUI4lYhzNaqFyEAhmM8jUcZLareeACYh278E2jvQ+0kTDpAJIcq5EDSFRZlyUWCXnSV1TkqQh",
-	"kR6cpUlJWfjPbZL9TEuq+phQmIchOAIzXBdKc8DAomVdJuf3NDtKyty/GjiUKZiDMIDeQDkF8epFA6vC",
-	"Km9BlebxxOyhf7fB7s4ednZ3L7a5S5CSctYLVNrnI6DuQdNr/SlZcSbByPk7wacFlPpPJxH6T1xVBc2w",
-	"FsyTyq74/79LLaWfA8h/EzBLzpP/d9Iq0ol9Kk/8dw3ErpxfwKyWQBAXaIZpAQT9/eKH5+jxw0ff3TWE",
-	"cd/QIJ5m+qVnWGW50VHBKxCKWtyxeWj+pApKuQsn+7ELqLhQybWRkFf2PS8i/p8N3bAQeJ1YqnkGfGwA",
-	"f2rW8envkJmPdoBso6w6akGwgiNFS0i2OJUmlPTbiCT9Mt1KkxJUzsmGAN07jaw0UrmFyTusrQmUVYEV",
-	"pAiO58fopBIwAwEsA/lEmxSjsan+a8rJegPJ0xiwQOjHynaaSIVVbei8qeJpsuKCyO1tfMixsYErLFOk",
-	"jaRehjCyGo9qRkBIhRmRXex7bHwoJYYrHSV2NE+9ojt8PXKpFo8embJnUVeYrJ34HKFDPY38voGeXhQD",
-	"9lzbBvaFsouVAqmABGhMOS8AM/0056ttTlQ5Z5CiLMcqRVBiWmgLQdmkAqFNzwb5d1G/wcCCi++ULyhs",
-	"bzRXqppwVqzj2PeTHZcwkVSZp8D0afMxuVSCZvqY+hlfBViEEp/VAuKglrioYTcrDUZ+dRrg33w9RC5G",
-	"ihewpBlcGD9imyDAllDwCraZ9kI7TPpslYpm6PmztxfWmH//+OFj9PD4/t0UYYVKLhU6e4he02eh4Zqu",
-	"VVR4FFyp/a26Rfo9XG3a9LMdVrzZlYcYI8xLRi6sS7VNlgzXEnpMivaz8ByYuiMRMcRFEq+O0Q+Clwiz",
-	"tbaHCAoJZqU2oposzm1DmJRUS7wXIvOlJE2mmDHji00FX0kQk6zg0si4pHMGZMJr4xEpwKR9xria8AoY",
-	"kIgAbhDF7ilOCcGLflpwAmN9oFaVOkfQ6c7Xqnpa0GyyiHnRL8n9R4/uPU7Rg/tIC5jcR+I09bByatj9",
-	"3rM1UpqhC1gjvgRh+AWaFqV2n7MC03I3iE0qa2qlXm+D7YSo9DKhgIiOWiFz5+Yw9HZpLwi9t+eOpXFG",
-	"b9EQrioqQE72PybiRAm+E0PvFQGmqFo/zyFbRNDTPwOZjDmsSu1egoyZ4E0U26+3r+3EsldpzCk3GQBv",
-	"RWSyP4Kd5ekGgCiiTAkuK8hUL5aKL4BtaOn39x7fj1luvXSif57k1PoQwUsPdx7aFtQwntSGIZuhQMZr",
-	"C3DbF8nUHpEBF24tXfYcxrgmfYLfkTXK1NnDJI34oFTKuOOQucM1YpjICA8vZMBuM+D2GqP2Tx9eX24T",
-	"eQHr7rG8wYNiboT6CpdVAcYUv7h8GlO4TCw3VxqjHVu76KHAQq2733j7+l3sfXdEt+skncfWXe0mmAZp",
-	"kdfLLWqp2bYFE6PkoAdiCBp76w3sF+1u878DzhmA6MoeshZO/Ie0xSUuBn1hvoJI+PqSESDIxUTSZKR4",
-	"rRBGjJtTcy+HLwC/ud1K0CUtYN6jwZWEmnC2LrcxuzQxnku6AbIxhw4IbW5Nnmt/IocrROicKhmTIMGL",
-	"jucv68okAdKkAGwkpSZU2bRhXYGwTl4sJFAURCyKjQWYzoewjHZIuC+E9Ag3nzay5PgUF0EdAP/CFXxh",
-	"JFirnIu4ClNGQoIJwDbQM56r8WU/7UwRRKOHPYyfShrcHCbu1X5ivMPzCDEamd1LeO2XLvgqJr4MrtQk",
-	"azLPO9ILBlw/thc2yB5zTppnk16dngrMbB6u51H/q4RKPC368gHjrRQsoQhFx6ZrtJTzFYio2PTiZhIP",
-	"e9A7om321YZ0yQYRG5J1CeTxD8gSY6PWvX6nzEl56JOd7s5J9Ur4L1zRLKbqOvLs5+sYS9CEyz1c3sOB",
-	"2rQYUmFhczygT5Yo34U2vlGxc/Ym6l8N2ZiYYDgLEpArtTZGWNsffLCf/LdhYBwjI9alZhuk6D1XDJzm",
-	"hX585QXg/vRIXU0U34uxG/DtizGwb20WIxKU+kzeEGlcvq9l7whPw0japBbFtuvwPgeXLr4jEcEyn3Is",
-	"yM5w1+OQeuxDILHNv7N50HgUOcZ69mjzTnsXRaqtH8XzBHsUiUyiwZSJVN9OfDTZk2kTpkaJMswQ4QhP",
-	"tVNpaoPbe9dHrIQ/Ih+jKkdZjimbzHF1biulWrZZtpGkgysdh3YSS/0ma6gmoagqIFbkkcCUg4sVkngt",
-	"0Ur/lePKakDa5/pvfqsW7NykA89dHe/8+dsXL3cKp3nqEQwKFS5HY9gxIA4+ddTYaTpnE8omDQiblJQK",
-	"z2b287PZpDkMrRc7mXExpYSAVhFcVZOaWX+N/qdZY1hlPjQJ3VxXqtWfn/GaWdtbaCgVGA/BLQig6eBD",
-	"Town7A+FCWVLXBgVUDRbgAp+yGyBZFJSKTXtWuPeBWp/swdTmuSYET6bBd+hptwafKb9wWRs9C9trX2S",
-	"cTYrbClBIxx8yOXzarZgfMXaH9pUoj4fXVYveE+CqqtwY0b4Z1wsmn/McWVoomOgYOUUk4nrNDDcqhV0",
-	"Nm8LXeYnXBSOsorzSYGF4ZLeqmC4iJ7Y7wSf0SJ2Erqs2qSb5YskbAFluChApCbGpMz8VGCpUM5rEWru",
-	"cAm2tIEgVjtt2b9AEGqVwDmjYyIBI4IjgwgTm8WC4DDKHVbz1m0OgsNw0x6zqK7XhYSBqsgtZIi1jIol",
-	"iIl5vP9LCneLcK2faPIb/e7i5hmtLBECzLsoxehy0biVm4RRMOciUrNQgtfTAmTOuaJsnqJ5TQlmGaRI",
-	"gtI/yRQJqAQndQaIC8RVDuIJKvEaTQFBWam17e/ByNqrbrn04WnaHyiPDCGabQzEy7Ym9zSWoA8P4LGO",
-	"YfNuP8yeVpEZFbIf7FBzUGoaoCYF4Fnn3b5Skll9M0Au1bS3GegUbTu1z/s7+lkGK17an7UnyB2ZtjUv",
-	"vTGEZ8r90xhT13hm2tCoRFN3bI0rhrW8aUkQ0DFkwK7ymKXFBcx21McqrPT5k5wn//Hx9OgxPpp9+vzg",
-	"/vXfYgyFijuJGvHS3uJyE0npLed5ZO1nHRb9dHrvDEC8q2SX+ZC4UHttsWliCKu8Z3tYGhd8GED+M/Hd",
-	"EIByTGl6nyLzDTTEunhfVhMeFvDLNnAdkdibu36ewVjMRpeDeZqsbQ0ajrPtsut0sCrtTuFR7oB9Y7q+",
-	"Nf+iL8GIjUmydc89q8h7eX0tmZlLrW+HqNq79/WT7ayV7eQYtck20TXcSIMdagP1SOtIjXPhbuyN+eBr",
-	"z2RFaAh9x0zj4bYpWu/U2V2mbdmh8Zy8nHf2u+EFthLiWBkybkB1byPHN1ABGy4h3Mif7skO7nKDL3V0",
-	"eav9QjGDGYWsmdYLObCU21bdPTTm3LWArrBEJq5FdKMJcY8Gp/EWs201H91NNVbNRdPut7u/TvtUNzoU",
-	"jQbteySGCj+qcSRs0G81vS0oNgrt9rzznHUmKuJG2j1b9epS4KcPlzZhN6WMSF/mTp0gpbYfMPUylvq+",
-	"QMwIMqZl/cRQjIBcKF4hzQssQJr2ZB3brVyvMpaLeArQOSDbmL1lVrmR1pkUPThF8vaC7ZG59N40eEDa",
-	"diu77cx7gWnxkikbWG/1TPARR/JQOqng2cLP20heiwz2ziLNcGb7WTEhVH8WF++6xbyeNo52k5QRuIo0",
-	"4Rc4A+TSW1wQEBpFLARd4mK//LQvqfWGMBt9Ej8+Pbr/6AzppyjHMtfQc7iybb9nj8/u3417IBnQ5VjH",
-	"YbjQ77iw3Uju8/Sul8OpGY2qjKwtjfeWkaY5+abM3DxODWe7FHKlw0bMgvYEU3XAtvrQG94ZlbgNRyPQ",
-	"rcO1K/jMaaShrOh3g29QX/JFpIig2XLLHm0jDqWeffTEZhXttqAt70Xr4wU1+fm4tFMmFWZZz8HbyDyW",
-	"CDv7pE3B/t1LVMoaIofa2wrYqxfoOWcMMoXsssYQugLOrZ4kEwkZZ6SnZmaLFjoIilBC1IBqpmhhsDOJ",
-	"JdT2WiEqrSMSnp7htEXLwGEp8AtTw9qANw0ZQ25ub6xLn86eooJFJVWjWzOyHLO51Z4R/YLjI/IbBN03",
-	"bby4Wfy5pLAaR4e4ixIElr7Do3Ew++NEB73lRy+Hb8NgW1HZtaE+W+ynkahaX+oPevNVNXOfRmOwpFlL",
-	"6FypyrHGup5TwALED543P314r11ekBKZ7mRvO3wxD1WCL6l2XewY6OnZ93f9VK8BZz63Ce/amMQZjxiB",
-	"FUc5LpYgj9E/nC/9D636sjLgp6BWAAxdKsDkjkQryghfGS88rPIfo3/gKvpiMxyIq+pXtvleiqZrbxsZ",
-	"wcb4/vTh9aXd3XeP7n13N0U07GZ3T87OzLRUQCmprbmniQkBfmX6y7/hTP1mLZkmppm3Onv84Bi9FIIL",
-	"ibDQa3pGeH8Lpm19yUifpZ4tdmoIFVQqRNmv7Dd3iP52jD7YUurynnWreFabERjOijWaC76Sx7+ypmng",
-	"PDEEbuiSBPY1uXd8enzqk1nmeEweHJ8eP3CjkUbsTo5XUBRHpqZ98vtqIY/9BPLcBohaS8z+XpHkPPl3",
-	"UD+tFjLZmG++f3o6MNs8bqbZdMVHBppfw1raZKcbP49/psErGI7WDmhZYh27JO/MGBBawFq6vg9rdxph",
-	"YAS1MZJlsx37snxsBUwzAc+lVnU7W5R80qBOlvdOcFWdBJ3kFZcRWtrp5adNk7Ar9T/jZH1rxAwnu6+7",
-	"BkqJGq63+PhwW9VtagLIzYnvrF1y/tHZuY+frj+FTLGksKH3CktEONMBl6QEmj72Jwhwljd3M2BfFjNc",
-	"mXKVe1tHzVCOZ42G1+GLNSvy5HOTzbg+YbbRrlfsf6ZSuWY8ozztHRYf44Rol5w0lx7oLR9Ma4LWxoju",
-	"eNwPx8GnbXOeI2aKGKxAKusg3pAjJ76ZMq5Cb7BYBE2SX8qb29e/SAfnTdVQ7/WgSth2WKbe4lGmD0eV",
-	"QylBn/WpucVE80T/SIXnNaorpLgtT9te7VHM9io+qH+WV5d+6bephq2LGdFC8/CQSvgh59rBcCMxxpLS",
-	"1pO6I9uk6F6qWROqTj439Z7rk8+m8H3dr4/vuFQXTXPBBoMil6+EtaT+u1f2bwm4TqNgfL3+VkAcyFKE",
-	"jTV7mYjTWwb9NFvEhPZplkGlbsvwuPBlU3BfQEGX2tdvahs+p6IF2KRcj9GL2m4QrFOWY1EWIOUTNONi",
-	"YR23Oa7sQ2FvvwlE28UorXhbSAP+mRnRtt0/o63Nxi1UhxKazm0BX1lqmiH5iNC0zw4oNAZIKDJV49oP",
-	"8b3p0T3SAdkA/58LwAq6g/q3IgeHZEiDaYQr+oDPmimAA3HlDV4AwkhSNi/gqJYWpC+t0SzXDoKvFhhe",
-	"yCFutTF8P6PaqfW9o6iro9VqdaQj5qNaFMA0jmR/Um/P839l5esO6sfMNpMrm8o9kK/xSlp3rxM+oznn",
-	"BAk6zxVifBXkXP4NPUUVl1TRJSBskEM5L4hsbq55dHqKSvkEmXmoLMfTQrujmElnzPvcFJuY7ctWvIFD",
-	"5ireRPXszWE1THt5mvDeRU9t3KxyWJtWZcJT553rQ7VhkE+hmVZzu5qvYEj3nKveS94fKCNv3Jq4t7dx",
-	"l+Af+16xt7tzUHt6O2yvvdZwj4XuFsqDGudgtjkqMZaKhxSb9+sKjrDpLzZtI5onKYKjEtMiRe5eMEqM",
-	"nDRxgsvBtKMedyTyHV275CYM8YZV1I9HfIMBnZ+SiTCteXRApgVplcqCM/xZ5WAuEcWNdrsZBVchSdtr",
-	"SG3xBNGZVvyRXDvx1YMjMwo05Cvp5/46ni9gZfqteNbRq4W+9iHfuYQpesfnbWZme0Twwl97i5WxGbaT",
-	"ypgNtAIBvoOKBO1Trb1Ac7wcNBZ75X76sz6xY6ZtPd26sjbBRRHc+NbpjE3Nw09/+aMmbIGNCE1Dy0MK",
-	"jQfSzTTZ4hav3Tgx19bMFuckwEQ275haV+fMsROX20KU9tgj01l42TS9fZPBe6eB9iubFt95GZMP/+iQ",
-	"4mHaVZvT6xi9ZYCUwEw6eSCQUQIyRcCI7FzzWAlYUl4HjZ8+U6Tt0h811O7ibpua3sf0nHxuew8GPZWb",
-	"ClR7B/XXUPwBpT8oUzUP2z7TcVQ/AUaGMnHkFkiffjtZO/Jnqf2fKyEvdWjRKv1LRiibI8wQhDeWufSA",
-	"6ciumW/oGS1ROWChpoAHEkc/Nku+UY22w99/ErcusbuUNWyXl4oWBVrZuy7d7R0GlScB2yTyLthInvlp",
-	"rTi7Pgiq4Bc7BfTXtwLhxVP/t8yA4WPbBnWkHULN+SehPCEq0YwyKnMfWVA1XqCEGVod6sHRz39sxiD+",
-	"+mLVHdP9yoLlbo6KyJV/csjT5cqeFXZMw8/i+HFhf+ekk447EmVaOJiiuEB/f3CKZOqKFqiWkKKpGUYz",
-	"TQ2+XHF3WP5UXQ0kSApMSzOs982GI+Ek4VeWmze99SoGq6C3/KDy88x0lsV72pt0milmde6pqgRlCggy",
-	"U2PSv6oDnCFxUcJdwhWNNS4AEzMVsmfCo3GOe//Dmr94TqOdtelNg8mvkAWT3SmwjhwozhemVcqUZPZL",
-	"ewjAZGJEYUzSw4lQMEjRF7D+qxmhOFzHkwMR63fyj764adddQUdlS24qfSZcgHc5ZzNTFbMjxNu9udfN",
-	"j7Fb6TR/2iNBttrlPqA1YTNT0ult/5//+u8GvXNkG+q3evKbtnY+a+Z6mmYoy+BtQG+aTvgNID++f/8O",
-	"PcOSZq2FwlV1R/pCjoRMmGF7BwNXVXL96fp/AwAA//8=",
+	"5H3Zctw2l/CroPh/VY7zU5sXJZYuprxl4jiOVZK/zxeOp4MmTzeRJgEaALvV49LtPME84TzJFDYS7AbZ",
+	"pKx2nJq7FgniAGfDWaHPUcKKklGgUkRnn6MSc1yABK7/el5xwbj6RWh0Fn2qgK+jOKK4gOgsSszbOBJJ",
+	"BgVWwwp8/SvQucyiswfHx3Ek16UaKSQndB7d3MTRqxSKkkmgyfo1rNU3KYiEk1ISpmA8Rf/856sXyx9Q",
+	"yvGKohnjSGZEIA6fKhDyHBGJppCwAgSSGSCSIjbTvzgkjKf2px6MVpxIEIfoCqhEeI4JRSsiMz1G4AJQ",
+	"wqhU74hEGRaIMjSruMyAI5jNIJGHUWy2ngFOgTd797ZxoPYRRwom4ZBGZ5JX4CNlxniBZXQWVRVJo9hH",
+	"0sPTOCoI9f/cRtmvpCCyiwi5fumDS2GGq1wqCmhYpKiK6OxEkaMg1P5VwyFUwhy4BvQGiinwVy9qWCWW",
+	"WQOq0K8neg/du/V2d/qotbuT0OauQAjCaCdQYd6PgDoApzdqKlEyKkDz+QVn0xwK9dNyhPqJyzInCVaM",
+	"eVSaEf//T6G49LMH+R8cZtFZ9P+OGkE6Mm/FkZtXQ2zz+SXMKgEpYhzNMMkhRd9d/vQcPXn0+If7GjF2",
+	"DgXiaaI+eoZlkmkZ5awELolZO9Yv9U8ioRC71mQmu4SScRndaA55Zb5zLOL+rPGGOcfryGDNEeBDDfhj",
+	"PY5N/4RET9oCsr1k2RKLFEs4kKSAaItScUTSbh0RxV8mW3FUgMxYusFAJ8eBkZort1ZygZU2gaLMsYQY",
+	"weH8EB2VHGbAgSYgzpVK0RIbq19Tlq43FnkcAuYx/VjejiMhsaw0njdFPI5WjKdiexvvM6x14AqLGCkl",
+	"qYYhjIzEo4qmwIXENBXt1XfoeJ9LNFVaQmxxHjtBt+t1i4sVe3TwlDmL2sxk9MTnAB6qaeD5xvLUoBCw",
+	"50o30C/kXSwlCAmpt4wpYzlgqt5mbLVNiTJjFGKUZFjGCApMcqUhCJ2UwJXq2UD/LuzXKzDgwjtlCwLb",
+	"G82kLCeM5uvw6rvRjguYCCL1W6DqtPkQXUlOEnVM/YqvvVX4HJ9UHMKgljivYDcp9Yrc6Nhbfz27v7gQ",
+	"Kl7AkiRwqe2IbYQAXULOStgm2gtlMKmzVUiSoOfP3l4aZf7jk0dP0KPDB/djhCUqmJDo9BF6TZ75imu6",
+	"lkHmkXAth2t1s+h3cL2p0093aPF6Vw5iCDEvaXppTKpttCS4EtChUpSdhedA5T2BUo1cJPDqEP3EWYEw",
+	"XSt9iCAXoEcqJarQYs02hNOCKI53TKRniuJoiinVttiUs5UAPklyJjSPCzKnkE5YpS0iCTht3lEmJ6wE",
+	"CmmAATeQYvYUxgRneTcuWApjbaBGlFpH0PHOz8pqmpNksghZ0S/TB48fnzyJ0cMHSDGYGMJxCntYWjFs",
+	"z/dsjaQi6ALWiC2Ba3qBwkWhzOckx6TYDWITywpbsZNbbzv+UjqJkENARg2T2XOzH3oztBOE2ttzS9Iw",
+	"obdwCNcl4SAmw4+JMFK8eULLe5UClUSun2eQLALLU48hnYw5rAplXoIIqeDNJTazN5/tXGWn0OhTbtID",
+	"3rDIZPgCW8PjDQDBhVLJmSghkZ2rlGwBdENKfzx58iCkudXQiXo8yYixIbyPHu08tA2o/nUS44ZsugIJ",
+	"qwzAbVskkQM8A8btWLLsOIxxlXYxfovXCJWnj6I4YIMSIcKGQ2IP14BiSkdYeD4BdqsBu9cQtn95//pq",
+	"G8kLWLeP5Q0a5HPN1Ne4KHPQqvjF1dOQwCV8uTlSK+3Q2EUHBhZy3Z7j7euL0Pf2iG7GCTIPjbvejTAF",
+	"0ixeDTdLi/W2DZgQJnstEI3Q0FdvYJi3u03/FjirAIIjO9CaW/bvkxYbuOi1hdkKAu7rS5pCiqxPJHRE",
+	"ilUSYUSZPjUHGXwe+M3tlpwsSQ7zDgkuBVQpo+tie2VX2sezQTdAxudQDqGJrYkzZU9kcI1SMidShDiI",
+	"s7xl+Yuq1EGAOMoBa06pUiJN2LAqgRsjL+QSSAI85MWGHExrQxhC20XYGXx8+JuPa16ydAqzoHKAf2MS",
+	"vtATrGTGeFiECU19hHHAxtHTlqu2ZT/uDBEEvYcByk9G9drsSuyn3ci4wPMAMmqeHcS8ZqZLtgqxL4Vr",
+	"OUnqyPOO8IIG173aS+Nkjzkn9btJp0xPOaYmDtfxqvvTlAg8zbviAeO1FCwh91nHhGsUl7MV8CDbdK5N",
+	"Bx4G4DsgbebTGnXRBhJrlLUR5NbvoSVERiV73UaZ5XLfJjveHZPq5PDfmCRJSNSV59lN1zGaoHaXO6g8",
+	"wIDa1BhCYm5iPKBOliDduVK+Qbaz+iZoX/XpmBBjWA3ioSs2OoYb3e9N2I3+u1AwlpAB7VLRDVR0nisa",
+	"Tv1B93rFJeDu8EhVTiQbRNgN+ObDENi3JooRcEpdJK8PNTbe15B3hKWhOW1S8XzbdHiXgQ0X3xMoxSKb",
+	"MszTne6uW0PsVu8DCW3+wsRBw17kGO3ZIc079V1wUU3+KBwnGJAk0oEGnSaSXTtx3mRHpI3rHCVKMEUp",
+	"Q3iqjEqdG9zeuzpiBXwKTEZkhpIMEzqZ4/LMZEoVb9NkI0gH18oPbQWWulVWX05CEplDKMkjgEoLF0sk",
+	"8FqglfqV4dJIQNxl+m/OVXF6psOBZzaPd/b87YuXO5lTv3UL9BIVNkajydHDDi50VOtpMqcTQic1CBOU",
+	"FBLPZmb62WxSH4bGip3MGJ+SNAUlIrgsJxU19hr5Tz1Gk0pPNPHNXJuqVdPPWEWN7s0VlBK0hWAHeNCU",
+	"8yEm2hJ2h8KE0CXOtQhIkixAeg8SkyCZFEQIhbtGubeBmmfmYIqjDNOUzWbePESnW71pmgc6YqOeNLn2",
+	"ScLoLDepBLVgbyIbz6vogrIVbR40oUR1PtqonvedAFmV/sY0888YX9R/zHGpcaJ8IG/kFKcTW2mgqVVJ",
+	"aG3eJLr0I5znFrOSsUmOuaaS2iqnOA+e2BeczUgeOgltVG3SjvIFAraAEpznwGPtYxKqH+VYSJSxivuS",
+	"25+CLYwjiOVOXfYv4CkxQmCN0TGegGbBkU6E9s1CTrDv5faLeWM2e86hv2m3sqCsV7mAnqzIHUSIFY/y",
+	"JfCJfj38I4nbSbjGTtTxjW5zcfOMlgYJ3srbSwrh5bI2KzcRI2HOeCBnITmrpjmIjDFJ6DxG84qkmCYQ",
+	"IwFSPRIx4lByllYJIMYRkxnwc1TgNZoCgqKUa1Pfg5HRV+106aPjuNtRHulC1Nvo8ZdNTu5pKEDvH8Bj",
+	"DcP6226YHaUiM8JFN9i+4qBYF0BNcsCz1rddqSQ9+naAbKhpsBpoJW1buc8HO+pZejNeyp41J8g9ETc5",
+	"L7UxhGfS/qmVqS0802VoRKCpPbbGJcMa2jQo8PDoE2BXeszg4hJmO/JjJZbq/InOov/4cHzwBB/MPn5+",
+	"+ODmHyGCQsksR434aDC73IZTOtN5brFmWruKbjy9swogXFWyS30InMtBW6yLGPws7+kATWOdDw3ITRPe",
+	"TQpQjElND0ky30JCjIn3ZTnhfga/ApxDl5K7Fad+iWacAwWOXUbuW1WrwTIBRUJlZGqXXWK0gLU6bBV2",
+	"mySAdfjuCcQqOWXXugjgu58vXr+MkS5ZPPnx+P6Q+oKQZt/50R2q85wJ2anTbRHxKmO5wclo1nVax+MH",
+	"g/YBajwO6v8w79dBmxFB7bmtZeuNQ5jISm+MMmnK4vpjTGbYTdxbkWEt0FGmsPliur4z27oruI41OYCO",
+	"qKAY5PE0aKY2rbQdnlGercsdbkdsTRXTqE02Qd7+IjJsl9aTizdOxDj35daeiAs8DAzU+UaAqxarvbsm",
+	"PeEcGrPLuEm51V6D4/PWfjc8oIZDLCl9wvWI7l3Et3uyv/3ps1v5kh2R8V0u4BXIqrzTWrmQsRCErIjW",
+	"CdnTlNuHhH2pDwNb/rzCAumYDiIbBbgDivvGa8ymzWJ0JeFYMed1qevu2lLlT9zKINQSNNQc9AV+VNGU",
+	"35zSSHqTTK8F2u55p41pVVTAhTJ7NuLVxsAv769MsHpKaCpciUdsGSk2tbCx47HY1cRimiKtWtbnGmMp",
+	"iIVkJVK0wByELs0nMjPhbyIRFotw+Nsa39sre0uNcCMlMzF6eIzE3QWaRuaROlNAHmqbrezWM+84JvlL",
+	"Kk1QaateiI04kvtCqTlLFs5MFKziCQyOoM5wYmq5cZoSNS3OL9qJ7I4SpmaThKZwHWhAyXECyIZ2GU+B",
+	"qyVizskS58NyMy6d3Om+b9QI/fz04MHjU6TeogyLTEHP4NqUvJ8+OX1wv8P4B7Icazj0F7lYKmw3Ubgc",
+	"lXVhrJiRoMiIyuB4MI/Uhfm3Jebmcaop28aQTZvXbOaV5uiMGzaZt87QhhaJuzA0PNnaX6mOyxoEiinz",
+	"bjP4FrlVl0ANMJpJNQ4ombJL6thHh29Wknb55fIkWBuSE52bCnM7oUJimnQcvDXPY4Gw1U9KFQyv3CNC",
+	"VBA41N6WQF+9QM8ZpZBIZIbVitAmL+/0JJkISBhNO/LFJmGnnKAAJngFqKKS5Hp12qlGTZ0hIsIYIv7p",
+	"6XcaNQTs5wI3MNak9WhTo9Gn5vbG2vhp7SnIWEQQObosKckwnRvpGVErO94jv4XTfduio9v5n0sCq3F4",
+	"CJsonmPpqptqA7PbT7TQG3p0UvguFLZhlV0b6tLFrhOPyPWVmtCpr7LuedYSgwVJGkRnUpaWNMb0nALm",
+	"wH9ytPnl/Ttl8oIQSFfmO93hEtmo5GxJlOliWqCPT3+87zraNTg93Sa8G60SZyygBFYMZThfgjhE31tb",
+	"+nsl+qLU4KcgVwAUXUnA6T2BVoSmbKWtcD/geYi+x2Xww7oxFpfl73TzuxhN10430hRr5fvL+9dXZnc/",
+	"PD754X6MiN/JYd+cnupOQQ9TQmlzhxPtAvxO1cx/4ET+YTSZQqbuNTx98vAQveSccYEwV2M62tf/8DrN",
+	"XbpUnaWOLKZjDuVESETo7/QPe4j+cYjemzKC5Ykxq1hS6fYvRvM1mnO2Eoe/07pg5izSCK7xEnn6NTo5",
+	"PD48dsEsfTxGDw+PDx/atmDNdkeHK8jzA13PcfTnaiEOXff93DiISkr0/l6l0Vn07yB/WS1EtNHb/+D4",
+	"uKevf1w/v+4ICTTzv4a1MMFOe/VCeJp6Xd7FAMoALQqsfJfoQrfAoQWsha15MnqnZgaaosZHMmQ2LY+G",
+	"jg2DKSLguVCibvrqoo8K1NHy5AiX5ZHXRVEyEcCl6dx/WhfI2zKXZyxd3xky/VsNbtoKSvIKbrbo+Ghb",
+	"1E1oAtLbI99qu+jsg9VzHz7efPSJYlBhXO8VFihlVDlcgqRQ93CcI8BJVt9Lgl1KWFNlymTmdB3RDWmO",
+	"NApeiy5GrYijz3U04+aImiLTTrb/lQhpC1G18DT3t3wII6IZclRf+KG2vDep8cp6A7Lj1r4/Cj5tClMt",
+	"MmNEYQVCGgPxlhQ5coXEYRF6g/nCKxD+UtrcvfwFqpdvK4Zqr3sVwqa6OHYaj1B1OMoMCgHqrI/1DT6K",
+	"Juoh4Y7WqCqRZKY0w/QpjCK2E/Fe+TO0unJDv00xbEzMgBTql/sUwvcZUwaGbQfTmpQ0ltQ90QRFB4lm",
+	"lRJ59LnO99wcfdbp15tuebxgQl7WhTUbBApcPOTnkrrvHRpeZHATB8G4rPGdgNiTpvCLygapiOM7Bv00",
+	"WYSY9mmSQCnvSvFY92WTcV9ATpbK1q9zGy6mohhYh1wP0YvKbBCMUZZhXuQgxDmaMb4whtscl+YlNzc/",
+	"eaxtfZSGvQ2kHvtMX09gKt9Ga5uNG9j2xTStmzK+MtfUF0QEmKZ5t0em0UB8lilr034A3VuKzRTd9Os1",
+	"UxD1l2q3PXGRX+r1Lame11BKnV7AC6CI0K+ignSOx9RgsVnNXcZV1MVNRArtPcbKNCISEXHebtpR3naT",
+	"TlTD2YoeomfmboxaoZ3X+0KrDPy+ASxMcqlff9V9FgcJS/v02HMOWEL7spU70Wf7VCz1SgN8oQzVpO7k",
+	"2hM/vMELQBgJQuc5HFTCgHQpYpJkytB13KFpIfqo1cSiugnV3DwyOBpwfbBarQ4U2x1UPAeq1pgOR/X2",
+	"nSxfWf7bl62EzA8qViYlsSeb+ZUwbksrDITmjKWIk3kmEWUrL3b4b+gpKpkgkiwBYb04lLE8FfXtY4+P",
+	"j1EhzpHuaU0yPM2VW4WpsEZJl7ltEgxdUbc3sM+Y25ugnL3Zr4Qpb0Uh3rmasYn/yAzWut0kZbH1MpVm",
+	"rgnkQsG6XciMZivokz3rcnai9ydC0zd2TPhc37gP9tPQa1J3V38rj2WH7jVX0w4YaG8S3qty9u6nCHKM",
+	"weI+2ebduoQDbOqJ1YGtaBIjOCgwyWNk73YkqeaT2t+1scSmXe+eQK4ycRff+KGKfhF1LW7fYGDCdToG",
+	"iFa/2iPRvPBgacBp+qwy0BdB41q6bZ+ZzfTFzVXSJgmIyEwJ/kiqHbks2IFu5+yzldR7d6XaF5Ay/lY8",
+	"xOD1cF/7kG9dpBe8p/kuMwwdLHjpri7HUusMUxGo1QZaAQdXCZh6ZYCNvkBzvOxVFoNimN3Ry9Ax05RQ",
+	"b107HuE8927tbFV4x/rlx7/9UeOXcgeYpsblPpnGAWlHTE2SllX2SgimtJlJMguAiai/0Tnb1pljuua3",
+	"mSju0Ee6QvaqLt78JoNQrULwr6xaXAVxiD/cq32yhy67rk+vQ/SWApIcU2H5IYWEpCBiBDQVrat6Sw5L",
+	"wiqvgNlFPJVe+lRBZf/5gkmxDFE9R5+bGppeS+W2DNX8H4GvIfg9Qr9XoioaNvXS47B+BDTtiyind4D6",
+	"+NuJPqd/ldj/tRzyUrkWjdC/pCmhc4QpAv/WSRse0KHAirrCtNEclQHmcgq4J3D0cz3kG5Voc4HHX0St",
+	"K2wv1vbbPoQkeY5WNiZrbmDSSzn3yCaQM8FG0sx1HYbJ9Z4TCb+Zbra/vxbwLw/8v6UGNB2bcr4DZRAq",
+	"yp/7/ISIQDNCicicZ0HkeIbi+uKBvloy9f7nup3n789W7asWvjJj2dv/Anzl3uzzdLk2Z4VJRbmeMnfl",
+	"g7sywHLHPYESxRxUEpyj7x4eIxHbpAWqBMRoqpsqdXGOS1fc7+c/WZU9AZIck0I3nX6z7ojfEfuV+eZN",
+	"Z76Kwsrrkdgr/zzTFZLh3ow6nKaTWa20ZckJlZAibFKc9lPl4PSxi+T2IsWgr3EJONXdTQMDHrVx3PlP",
+	"x/7mMY2mZ6wzDCa+QhRMtLsZW3wgGVvokj+dkhkW9uCA04lmhTFBD8tCXkNQl8P6r7oVaH+VexZEqG7P",
+	"vfri4nN7jSgRDbqJcJFwDs7knM10Vsy0wm/XmN/UD0M3iyr6NEeCaKTLTqAkYTNS0urR+J//+u96eWfI",
+	"NIZs9ZbU7RlsVven1WUvhsDbgN7UHR0bQH5+9+4CPcOCJI2GwmV5T7hEjoCE60sjLAxcltHNx5v/DQAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

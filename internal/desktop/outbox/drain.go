@@ -57,7 +57,10 @@ func (o *Outbox) drain(ctx context.Context, p Platform) error {
 	var after uint64
 	for rewound := false; ; {
 		b, err := o.Pending(ctx, after, BatchRecords)
-		if err != nil || len(b.Items) == 0 {
+		if err == nil && len(b.Items) == 0 {
+			return o.drainOwed(ctx, p)
+		}
+		if err != nil {
 			return err
 		}
 		ack, err := p.PostRecords(ctx, b)

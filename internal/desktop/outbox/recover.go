@@ -34,7 +34,7 @@ type Recovered struct {
 	Missing  string   // sequences of its last epoch that were not acknowledged and not found, as "31, 40-45"
 	Sealed   bool     // only the platform can read the file, and it is sent there as it is
 	Stranded string   // what was salvaged and does not connect to what the platform holds: epoch and sequences
-	Refused  string   // why the platform did not take what it alone can read; a stead.Code
+	Refused  string   // what the platform alone can read and did not take: file and stead.Code
 }
 
 // Recover puts a fresh outbox in the place of one that Open refused as damaged, or that is gone though it existed. The

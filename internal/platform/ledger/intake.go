@@ -24,6 +24,7 @@ type Batch struct {
 	Records   []DeviceRecord
 	Head      audit.Head
 	Signature []byte
+	Late      bool // opened by the platform, not delivered by the device: every record is doubted, see TakeSealed
 }
 
 // GapError says that records are missing before the batch.
@@ -60,7 +61,7 @@ func (l *Ledger) TakeIn(tx store.Tx, by stead.StaffID, b Batch) (next uint64, er
 	}
 	head := audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: seq, Leaf: leaf}
 	for _, r := range fresh {
-		if head, err = l.takeOne(tx, by, head, r, device.PublicKey); err != nil {
+		if head, err = l.takeOne(tx, by, head, r, device.PublicKey, b.Late); err != nil {
 			return 0, err
 		}
 	}
@@ -98,7 +99,7 @@ func skipKnown(tx store.Tx, b Batch, seq uint64) ([]DeviceRecord, error) {
 	return b.Records[i:], nil
 }
 
-func (l *Ledger) takeOne(tx store.Tx, by stead.StaffID, head audit.Head, r DeviceRecord, key ed25519.PublicKey) (audit.Head, error) {
+func (l *Ledger) takeOne(tx store.Tx, by stead.StaffID, head audit.Head, r DeviceRecord, key ed25519.PublicKey, late bool) (audit.Head, error) {
 	next, rec, err := audit.Extend(head, r.Envelope)
 	if err != nil {
 		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d", head.Seq+1).Because(err)
@@ -112,9 +113,11 @@ func (l *Ledger) takeOne(tx store.Tx, by stead.StaffID, head audit.Head, r Devic
 	if err := rec.Check(r.Texts); err != nil {
 		return head, stead.Errorf(stead.CodeRecordInvalid, "record %d", next.Seq).Because(err)
 	}
-	doubt, err := doubtOf(tx, rec)
-	if err != nil {
-		return head, err
+	doubt := lateUntrusted
+	if !late {
+		if doubt, err = doubtOf(tx, rec); err != nil {
+			return head, err
+		}
 	}
 	err = l.append(tx, rec, r.Envelope, r.Texts, by, doubt)
 	if errors.Is(err, store.ErrConflict) {

@@ -21,11 +21,12 @@ import (
 	"stead/internal/platform/store"
 )
 
-// Keys seals texts per person and says which key vouches for the platform's records.
+// Keys seals texts per person, says which key vouches for the platform's records, and opens data keys of outboxes.
 type Keys interface {
 	SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error)
 	OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error)
 	CurrentPublic() ed25519.PublicKey
+	OpenOutboxKey(f audit.OutboxFile, sealed []byte) ([]byte, error)
 }
 
 // Ledger writes and reads records. It is safe for concurrent use.

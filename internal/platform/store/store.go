@@ -43,6 +43,7 @@ type Tx interface {
 	LogTx
 	NoticeTx
 	KeyTx
+	LateTx
 }
 
 // StaffTx reads and writes the people who work here.

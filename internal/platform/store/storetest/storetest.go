@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"log", logTests},
 		{"notices", noticeTests},
 		{"keys", keyTests},
+		{"late", lateTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {
