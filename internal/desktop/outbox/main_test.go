@@ -171,6 +171,7 @@ func verifyBatch(t *testing.T, b Batch) {
 // ledger is a platform in memory. It verifies as the real one does, and misbehaves as told.
 type ledger struct {
 	mu       sync.Mutex
+	key      ed25519.PrivateKey // of the device
 	head     audit.Head
 	leaves   map[uint64][32]byte
 	batches  int
@@ -180,7 +181,7 @@ type ledger struct {
 	calls    chan struct{}
 }
 
-func newLedger() *ledger { return &ledger{leaves: map[uint64][32]byte{}} }
+func newLedger() *ledger { return &ledger{key: testKey("device"), leaves: map[uint64][32]byte{}} }
 
 func (l *ledger) set(f func()) { l.mu.Lock(); defer l.mu.Unlock(); f() }
 
@@ -198,7 +199,7 @@ func (l *ledger) PostRecords(_ context.Context, b Batch) (Ack, error) {
 	if l.head.Device == "" {
 		l.head = audit.Head{Device: b.Device, Epoch: b.Epoch}
 	}
-	if err := audit.VerifyHead(testKey("device").Public().(ed25519.PublicKey), b.Head, b.HeadSig); err != nil {
+	if err := audit.VerifyHead(l.key.Public().(ed25519.PublicKey), b.Head, b.HeadSig); err != nil {
 		return ack(), stead.E(stead.CodeRecordInvalid, err)
 	}
 	for n, i := range b.Items {

@@ -22,12 +22,16 @@ import (
 // ledgers is a platform that knows the chains of several epochs.
 type ledgers struct {
 	of    map[audit.Epoch]*ledger
-	order []audit.Epoch // of the batches that arrived
+	order []audit.Epoch      // of the batches that arrived
+	key   ed25519.PrivateKey // of the device, when it is another than the tests' usual one
 }
 
 func (l *ledgers) PostRecords(ctx context.Context, b Batch) (Ack, error) {
 	if l.of[b.Epoch] == nil {
 		l.of[b.Epoch] = newLedger()
+		if l.key != nil {
+			l.of[b.Epoch].key = l.key
+		}
 	}
 	l.order = append(l.order, b.Epoch)
 	return l.of[b.Epoch].PostRecords(ctx, b)
