@@ -31,6 +31,8 @@ type dataKey struct {
 	card  card
 	block cipher.Block
 	aead  cipher.AEAD
+
+	counter, stream [aes.BlockSize]byte // room for record, which is called for nearly every byte
 }
 
 // spot is a record found in the file.
@@ -94,7 +96,7 @@ func scan(ctx context.Context, r io.ReaderAt, size int64, s Sealer) (*finds, err
 			block, errBlock := aes.NewCipher(key)
 			aead, errKey := audit.NewDataKey(key)
 			if errBlock == nil && errKey == nil {
-				f.keys = append(f.keys, dataKey{c, block, aead})
+				f.keys = append(f.keys, dataKey{card: c, block: block, aead: aead})
 			}
 		}
 	}
@@ -187,18 +189,14 @@ func zeros(b []byte) int {
 
 // record reports whether a sealed record begins here. One block is deciphered first: only a record begins like one.
 func (k *dataKey) record(b []byte) (spot, bool) {
-	const peek = 16
+	const peek = aes.BlockSize
 	if len(b) < nonceSize+peek+tagSize {
 		return spot{}, false
 	}
-	var counter, stream [16]byte // GCM's counter begins at 2 for the text (NIST SP 800-38D)
-	copy(counter[:], b[:nonceSize])
-	counter[15] = 2
-	k.block.Encrypt(stream[:], counter[:])
-	for i := range peek {
-		stream[i] ^= b[nonceSize+i]
-	}
-	length, ok := beginsLikeRecord(stream)
+	copy(k.counter[:], b[:nonceSize])
+	k.counter[peek-1] = 2 // GCM's counter begins at 2 for the text (NIST SP 800-38D)
+	k.block.Encrypt(k.stream[:], k.counter[:])
+	length, ok := beginsLikeRecord(&k.stream, b[nonceSize:])
 	if !ok {
 		return spot{}, false
 	}
@@ -206,7 +204,7 @@ func (k *dataKey) record(b []byte) (spot, bool) {
 	for n := length + 1<<10; ; n *= 4 {
 		n = min(n, maxSealed, len(b)-nonceSize)
 		plain := make([]byte, n)
-		cipher.NewCTR(k.block, counter[:]).XORKeyStream(plain, b[nonceSize:nonceSize+n])
+		cipher.NewCTR(k.block, k.counter[:]).XORKeyStream(plain, b[nonceSize:nonceSize+n])
 		var s audit.Sealed
 		if rest, err := cbor.UnmarshalFirst(plain, &s); err == nil {
 			return k.opened(b, nonceSize+n-len(rest)+tagSize, s)
@@ -218,15 +216,20 @@ func (k *dataKey) record(b []byte) (spot, bool) {
 }
 
 // beginsLikeRecord looks for an array of two, a byte string of at least 24, and in it a map of 18 with version 1 first.
-func beginsLikeRecord(b [16]byte) (length int, ok bool) {
-	rest := b[2:]
-	switch {
-	case b[0] != 0x82:
+func beginsLikeRecord(stream *[aes.BlockSize]byte, b []byte) (length int, ok bool) {
+	if b[0]^stream[0] != 0x82 {
 		return 0, false
-	case b[1] == 0x58:
-		length, rest = int(b[2]), b[3:]
-	case b[1] == 0x59:
-		length, rest = int(binary.BigEndian.Uint16(b[2:])), b[4:]
+	}
+	var p [aes.BlockSize]byte
+	for i := range p {
+		p[i] = b[i] ^ stream[i]
+	}
+	var rest []byte
+	switch p[1] {
+	case 0x58:
+		length, rest = int(p[2]), p[3:]
+	case 0x59:
+		length, rest = int(binary.BigEndian.Uint16(p[2:])), p[4:]
 	default:
 		return 0, false
 	}

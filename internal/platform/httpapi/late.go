@@ -31,5 +31,5 @@ func (s *server) PostSealedRecords(ctx context.Context, r api.PostSealedRecordsR
 	if stead.CodeOf(err) == stead.CodeRecordInvalid { // what waits leads nowhere, and must not stand in the way of what does
 		err = errors.Join(err, s.Store.Update(ctx, func(tx store.Tx) error { return tx.DropLate(id, epoch) }))
 	}
-	return api.PostSealedRecords200JSONResponse{NextSeq: int64(next)}, err //nolint:gosec // G115: a count of records
+	return api.PostSealedRecords200JSONResponse{NextSeq: int64(next)}, err
 }
