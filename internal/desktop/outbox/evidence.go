@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -42,7 +43,11 @@ func hold(ctx context.Context, path string) (*suspect, error) {
 	s := &suspect{path: path, lock: flock.New(path, flock.SetFlag(os.O_RDONLY))}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	if ok, err := s.lock.TryLockContext(ctx, 20*time.Millisecond); !ok {
+	lock := s.lock.TryLockContext
+	if runtime.GOOS == "windows" { // where nobody can read what is locked for one alone
+		lock = s.lock.TryRLockContext
+	}
+	if ok, err := lock(ctx, 20*time.Millisecond); !ok {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil, stead.Errorf(stead.CodeAlreadyRunning, "%s", filepath.Dir(path)).Because(err)
 		}

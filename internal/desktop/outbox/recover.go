@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -90,7 +91,7 @@ func succeed(ctx context.Context, from, path string, cfg Config, why string) (Re
 // missing begins an outbox where one is gone.
 func missing(path string, cfg Config) (Recovered, error) {
 	r := Recovered{Why: WhyMissing}
-	tmp, err := prepare(path, cfg, beginning{generation: 1, recovered: &r, first: audit.Body{"why": WhyMissing}})
+	tmp, err := prepareSparing(path, path, cfg, beginning{generation: 1, recovered: &r, first: audit.Body{"why": WhyMissing}})
 	if err == nil {
 		defer func() { _ = os.Remove(tmp) }()
 		err = publish(tmp, path)
@@ -121,16 +122,28 @@ func replace(ctx context.Context, s *suspect, path string, cfg Config, why strin
 		return Recovered{}, err
 	}
 	r := Recovered{Why: why, Evidence: evidence, SHA256: sum, Salvaged: len(saved.keep), Missing: saved.missing, Sealed: saved.sealed}
-	tmp, err := prepare(path, cfg, beginning{generation: generation + 1, recovered: &r, first: saved.facts(why, sum),
+	tmp, err := prepareSparing(s.path, path, cfg, beginning{generation: generation + 1, recovered: &r, first: saved.facts(why, sum),
 		rescue: func(f *file) error { return saved.into(f, s) }, owed: r.owes(saved.owed, filepath.Dir(path))})
 	if err != nil {
 		return r, err
 	}
 	defer func() { _ = os.Remove(tmp) }()
+	if runtime.GOOS == "windows" { // where an open file keeps its name
+		s.release()
+	}
 	if err := swap(s.path, tmp, path); err != nil {
 		return r, err
 	}
 	return r, protect(filepath.Join(filepath.Dir(path), evidenceFolder, evidence))
+}
+
+// prepareSparing is prepare; where the disk is full, the reserve of the file before is given up for it.
+func prepareSparing(from, path string, cfg Config, b beginning) (string, error) {
+	tmp, err := prepare(path, cfg, b)
+	if noSpace(err) && spendReserve(from) {
+		tmp, err = prepare(path, cfg, b)
+	}
+	return tmp, err
 }
 
 // swap gives the fresh file its name, and takes the damaged one's away when that is another.
@@ -141,6 +154,7 @@ func swap(from, tmp, path string) error {
 	if err := publish(tmp, path); err != nil {
 		return err
 	}
+	spendReserve(from) // the fresh one has its own
 	return errors.Join(os.Remove(from), syncFolder(filepath.Dir(from)))
 }
 

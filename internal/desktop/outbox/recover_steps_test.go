@@ -132,6 +132,41 @@ func TestTheChainDecidesBetweenTwoRecordsOfOnePlace(t *testing.T) {
 	}
 }
 
+// TestRecordsAreFoundBetweenZeros: whatever stands before and behind one, and whatever its nonce begins with.
+func TestRecordsAreFoundBetweenZeros(t *testing.T) {
+	cfg := testConfig()
+	c, raw, err := newCard(cfg, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := audit.NewDataKey(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := c.encode()
+	head := audit.Head{Device: cfg.Device, Epoch: c.Epoch}
+	for range 600 { // so many that some nonces begin with a zero
+		e := intent()
+		e.EventID = stead.NewEventID()
+		rec := record(e, head)
+		rec.KeyID = cfg.KeyID
+		env, err := rec.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		head.Seq, head.Leaf = rec.Seq, audit.Leaf(env)
+		sealed, err := audit.SealRecord(key, 1, c.Epoch, rec.Seq, audit.Sealed{Envelope: env, Texts: e.Texts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = append(append(data, make([]byte, rec.Seq%40)...), sealed...)
+	}
+	found, err := scan(t.Context(), bytes.NewReader(data), int64(len(data)), cfg.Sealer)
+	if err != nil || len(found.spots) != 600 {
+		t.Errorf("%d found, %v", len(found.spots), err)
+	}
+}
+
 // TestScanningIsLinear: rubbish costs no more than one look at each byte.
 func TestScanningIsLinear(t *testing.T) {
 	cfg := testConfig()

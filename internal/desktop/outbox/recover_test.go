@@ -245,7 +245,7 @@ func TestRecoveryRecord(t *testing.T) {
 	}
 	sum := sha256.Sum256(data)
 	good := audit.Leaf(w.items[4].Envelope)
-	want := audit.Body{"why": "outbox_damaged", "prev_device": string(testDevice), "prev_epoch": w.epoch.String(), "last_good_seq": int64(35),
+	want := audit.Body{"why": "outbox_damaged", "prev_device": string(testDevice), "prev_epoch": w.epoch.String(), "last_signed_seq": int64(60), "last_good_seq": int64(35),
 		"last_good_leaf": hex.EncodeToString(good[:]), "evidence_sha256": hex.EncodeToString(sum[:]), "salvaged": int64(27), "missing": "36-37, 41"}
 	if rec.Kind != audit.DeviceRecovery || !maps.Equal(rec.Body, want) {
 		t.Errorf("%s says %v", rec.Kind, rec.Body)

@@ -44,6 +44,9 @@ func plan(f *finds, key ed25519.PublicKey) salvage {
 		return s
 	}
 	s.head = newestHead(f.heads, *s.card, key)
+	if len(f.keys) == 0 {
+		return s // what cannot be opened here is not missing
+	}
 	slices.SortFunc(f.spots, func(a, b spot) int {
 		return cmp.Or(bytes.Compare(a.epoch[:], b.epoch[:]), cmp.Compare(a.seq, b.seq), bytes.Compare(a.leaf[:], b.leaf[:]))
 	})
@@ -176,8 +179,14 @@ func (s salvage) facts(why string, sum [32]byte) audit.Body {
 	if s.missing != "" {
 		b["missing"] = s.missing
 	}
+	if len(s.keys) == 0 {
+		b["unreadable"], b["sealed"] = true, s.sealed // here; and whether the platform can read it
+	}
 	if s.card != nil {
 		b["prev_device"], b["prev_epoch"] = s.card.Device, s.card.Epoch.String()
+	}
+	if s.head.Seq > 0 {
+		b["last_signed_seq"] = int64(s.head.Seq) //nolint:gosec // G115: a count of records
 	}
 	if s.good.Seq > 0 {
 		b["last_good_seq"], b["last_good_leaf"] = int64(s.good.Seq), hex.EncodeToString(s.good.Leaf[:]) //nolint:gosec // G115: a count of records

@@ -137,6 +137,38 @@ func TestAfterAKeyringResetThePlatformReads(t *testing.T) {
 	}
 }
 
+// TestWhenOnlyTheFilesKeyIsLost the device is the one it was, and its file is read by the platform all the same.
+func TestWhenOnlyTheFilesKeyIsLost(t *testing.T) {
+	private, public, err := audit.NewOutboxKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, _ := lost(t, public)
+	cfg := testConfig()
+	cfg.Sealer, cfg.PlatformKey = newTestSealer("second"), public
+	r, err := Recover(t.Context(), path, cfg)
+	if err != nil || !r.Sealed || r.Salvaged != 0 || r.Why != WhyDamaged || r.Missing != "" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	o, err := Open(t.Context(), path, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.Close() })
+	b, err := o.Pending(t.Context(), 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := audit.Decode(b.Items[0].Envelope)
+	if err != nil || rec.Body["unreadable"] != true || rec.Body["sealed"] != true || rec.Body["last_signed_seq"] != int64(550) {
+		t.Errorf("%v, %v", rec.Body, err)
+	}
+	p := &reader{ledgers: ledgers{of: map[audit.Epoch]*ledger{}}, private: private, held: 100}
+	if err := o.Drain(t.Context(), p); err != nil || len(p.got) != 450 {
+		t.Errorf("%d records, %v", len(p.got), err)
+	}
+}
+
 // TestSucceedGoesOnWhereItWasCutOff between the fresh file's name and the end of the old one's.
 func TestSucceedGoesOnWhereItWasCutOff(t *testing.T) {
 	_, public, err := audit.NewOutboxKey()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,6 +161,32 @@ func TestCompactionKilledAtAnyMoment(t *testing.T) {
 	t.Logf("%d records, the file was another one after %d of 30 rounds", len(known), swapped)
 	if swapped < 4 {
 		t.Error("hardly anything was compacted")
+	}
+}
+
+// TestTheReserveIsForWhatIsNoStart: a start and an observation share the commit for which the disk has no room.
+func TestTheReserveIsForWhatIsNoStart(t *testing.T) {
+	o := open(t, newPath(t))
+	appendN(t, o, 1)
+	group := []*request{{entry: intent()}, {entry: Entry{Kind: audit.SessionObservedEnd}}}
+	for _, r := range group {
+		r.entry.EventID, r.answered = stead.NewEventID(), make(chan answer, 1)
+	}
+	w, err := o.place(o.file, group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.rescue(group, w, syscall.EIO); !errors.Is(err, syscall.EIO) || !reserved(o.path) {
+		t.Errorf("another failure of the device: %v", err)
+	}
+	<-group[0].answered
+	<-group[1].answered
+	if err := o.rescue(group, w, syscall.ENOSPC); err != nil || reserved(o.path) {
+		t.Errorf("%v, reserve %v", err, reserved(o.path))
+	}
+	start, end := <-group[0].answered, <-group[1].answered
+	if stead.CodeOf(start.err) != stead.CodeOutboxFull || end.err != nil || end.placed.Seq != 2 || o.State().Head != 2 {
+		t.Errorf("start %+v, observation %+v", start, end)
 	}
 }
 

@@ -60,6 +60,11 @@ func TestSealedRecordsAreTakenInWhenTheLastIsHere(t *testing.T) {
 	if _, err := b.takeSealed(pieces[1]); !errors.As(err, &gap) || gap.NextSeq != 4 {
 		t.Fatalf("the second piece first: %v", err)
 	}
+	foreign := pieces[0]
+	foreign.Signature = first.Signature
+	if _, err := b.takeSealed(foreign); stead.CodeOf(err) != stead.CodeDeviceSignature {
+		t.Errorf("a piece under a signature of another head: %v", err)
+	}
 	for i, want := range []uint64{7, 10, 11} {
 		for range 2 { // the answer was lost the first time
 			if next, err := b.takeSealed(pieces[i]); err != nil || next != want {
