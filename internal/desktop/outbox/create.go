@@ -57,8 +57,10 @@ func initialise(tx *bolt.Tx, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.CreateBucket(pendingBucket); err != nil {
-		return err
+	for _, name := range [][]byte{pendingBucket, receiptBucket, quarantineBucket} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
 	}
 	const generation = 1
 	key := make([]byte, 32)
@@ -72,6 +74,7 @@ func initialise(tx *bolt.Tx, cfg Config) error {
 		"format": formatLine(formatVersion), "device": []byte(cfg.Device), "epoch": head.Epoch[:],
 		"generation": seqKey(generation), "data_key": cfg.Sealer.Seal(key, keyAAD(generation)),
 		"head": encodeHead(head, sig), "acknowledged": encodeMark(mark{}),
+		"receipted": encodeMark(mark{}),
 	} {
 		if err := meta.Put([]byte(k), v); err != nil {
 			return err

@@ -26,13 +26,19 @@ import (
 //	         data_key      the key of pending, sealed by Config.Sealer for this generation
 //	         head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
 //	         acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
+//	         receipted     8 bytes sequence, 32 bytes leaf of the last record that is proven to be in the log
 //	         epoch         16 bytes
-//	pending  8 bytes sequence → nonce and AES-256-GCM of the CBOR array [envelope, texts], bound to its place
+//	         proof         what is known of the log, sealed; see proof
+//	pending     8 bytes sequence → the CBOR array [envelope, texts], sealed: every record after the receipted ones
+//	receipts    8 bytes sequence of the first → receipt, sealed
+//	quarantine  8 bytes sequence → quarantined, sealed
 //
-// Numbers are big-endian.
+// Numbers are big-endian. Sealed is a nonce and AES-256-GCM under the data key, bound to the place.
 var (
-	metaBucket    = []byte("meta")
-	pendingBucket = []byte("pending")
+	metaBucket       = []byte("meta")
+	pendingBucket    = []byte("pending")
+	receiptBucket    = []byte("receipts")
+	quarantineBucket = []byte("quarantine")
 )
 
 // file is an open and verified outbox file. Its fields change only after a commit, by the committer, under mu.
@@ -44,7 +50,14 @@ type file struct {
 	head       audit.Head
 	sig        []byte
 	acked      mark
-	oldest     int64 // wall clock of the first pending record, Unix milliseconds
+	receipted  mark
+	oldest     int64 // wall clock of the first record after acked, Unix milliseconds
+	proof      proof
+	seen       audit.Checkpoint  // of proof; of size 0 before the first
+	keys       keyring           // what the pinned keys and proof lead to
+	receipts   uint64            // how many receipts are kept
+	quarantine uint64            // how many records the platform refused for good
+	refused    map[uint64]string // those of them that are still held, and why
 }
 
 // mark is a place in the chain.
@@ -117,24 +130,32 @@ func (f *file) aad(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(b, seq)
 }
 
-func (f *file) seal(seq uint64, s stored) ([]byte, error) {
-	plain, err := cbor.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	return f.aead.Seal(nil, nil, plain, f.aad(seq)), nil
-}
+func (f *file) seal(seq uint64, s stored) ([]byte, error) { return f.sealAs(nil, seq, s) }
 
 func (f *file) unseal(seq uint64, value []byte) (stored, error) {
 	var s stored
-	plain, err := f.aead.Open(nil, nil, value, f.aad(seq))
+	err := f.unsealAs(nil, seq, value, &s)
+	return s, err
+}
+
+// sealAs seals what lies under seq in another bucket than pending, which the place names.
+func (f *file) sealAs(place []byte, seq uint64, v any) ([]byte, error) {
+	plain, err := cbor.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	return f.aead.Seal(nil, nil, plain, append(f.aad(seq), place...)), nil
+}
+
+func (f *file) unsealAs(place []byte, seq uint64, value []byte, v any) error {
+	plain, err := f.aead.Open(nil, nil, value, append(f.aad(seq), place...))
 	if err == nil {
-		err = cbor.Unmarshal(plain, &s)
+		err = cbor.Unmarshal(plain, v)
 	}
 	if err != nil {
-		return s, damaged("record %d: %w", seq, err)
+		return damaged("%s record %d: %w", place, seq, err)
 	}
-	return s, nil
+	return nil
 }
 
 // write commits a group in one transaction. After an error the group may be there or not.
@@ -163,30 +184,33 @@ func (f *file) wrote(w written) {
 	f.head, f.sig = w.head, w.sig
 }
 
-// delete moves the watermark up to seq and deletes what lies below, in one transaction. It returns the new watermark
-// and the wall clock of the record that is then the oldest.
-func (f *file) delete(seq uint64) (m mark, oldest int64, err error) {
+// acknowledge moves the mark to seq, in one transaction. It returns the new mark and the wall clock of the first record
+// after it.
+func (f *file) acknowledge(seq uint64) (m mark, oldest int64, err error) {
 	err = guard(func() error {
 		return f.db.Update(func(tx *bolt.Tx) error {
-			b := tx.Bucket(pendingBucket)
-			s, err := f.unseal(seq, b.Get(seqKey(seq)))
-			if err != nil {
+			if m, oldest, err = f.at(seq, tx.Bucket(pendingBucket)); err != nil {
 				return err
-			}
-			m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
-			for i := f.acked.Seq + 1; i <= seq; i++ {
-				if err := b.Delete(seqKey(i)); err != nil {
-					return err
-				}
-			}
-			if seq < f.head.Seq {
-				if oldest, err = f.wallOf(seq+1, b); err != nil {
-					return err
-				}
 			}
 			return tx.Bucket(metaBucket).Put([]byte("acknowledged"), encodeMark(m))
 		})
 	})
+	return m, oldest, err
+}
+
+// at is the mark at a record that is still held, and the wall clock of the record after it.
+func (f *file) at(seq uint64, b *bolt.Bucket) (m mark, oldest int64, err error) {
+	m = f.receipted
+	if seq != m.Seq {
+		s, err := f.unseal(seq, b.Get(seqKey(seq)))
+		if err != nil {
+			return m, 0, err
+		}
+		m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
+	}
+	if seq < f.head.Seq {
+		oldest, err = f.wallOf(seq+1, b)
+	}
 	return m, oldest, err
 }
 

@@ -73,14 +73,18 @@ func checkStructure(path string) error {
 // load reads the meta bucket, walks every pending record and compares what it finds with the signed head. Whatever
 // changed in the file shows in one of the seals, in the chain, in the signature, or in bbolt's own check.
 func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
-	meta, pending := tx.Bucket(metaBucket), tx.Bucket(pendingBucket)
-	if meta == nil || pending == nil {
-		return damaged("a bucket is missing")
+	for _, name := range [][]byte{metaBucket, pendingBucket, receiptBucket, quarantineBucket} {
+		if tx.Bucket(name) == nil {
+			return damaged("a bucket is missing")
+		}
 	}
-	if err := f.loadMeta(meta, cfg); err != nil {
+	if err := f.loadMeta(tx.Bucket(metaBucket), cfg); err != nil {
 		return err
 	}
-	head, err := f.walk(ctx, pending)
+	if err := f.loadProof(tx, cfg.Trust); err != nil {
+		return err
+	}
+	head, err := f.walk(ctx, tx.Bucket(pendingBucket))
 	if err != nil {
 		return err
 	}
@@ -106,15 +110,15 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	}
 	device := stead.DeviceID(meta.Get([]byte("device")))
 	epoch, generation := meta.Get([]byte("epoch")), meta.Get([]byte("generation"))
-	head, acked := meta.Get([]byte("head")), meta.Get([]byte("acknowledged"))
+	head, acked, receipted := meta.Get([]byte("head")), meta.Get([]byte("acknowledged")), meta.Get([]byte("receipted"))
 	if device != cfg.Device {
 		return damaged("it is of device %q", device)
 	}
-	if len(epoch) != 16 || len(generation) != 8 || len(head) != 8+32+ed25519.SignatureSize || len(acked) != 8+32 {
+	if len(epoch) != 16 || len(generation) != 8 || len(head) != 8+32+ed25519.SignatureSize || len(acked) != 8+32 || len(receipted) != 8+32 {
 		return damaged("a value of the meta bucket has another length")
 	}
 	f.generation = binary.BigEndian.Uint64(generation)
-	f.acked = decodeMark(acked)
+	f.acked, f.receipted = decodeMark(acked), decodeMark(receipted)
 	m := decodeMark(head)
 	f.head = audit.Head{Device: device, Epoch: audit.Epoch(epoch), Seq: m.Seq, Leaf: m.Leaf}
 	f.sig = append([]byte(nil), head[40:]...)
@@ -128,9 +132,11 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	return nil
 }
 
-// walk reads every pending record from the watermark on and returns the head they lead to.
+// walk reads every record from the last receipted one on, finds the last acknowledged one among them, and returns the
+// head they lead to.
 func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, error) {
-	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.acked.Seq, Leaf: f.acked.Leaf}
+	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.receipted.Seq, Leaf: f.receipted.Leaf}
+	acked := f.receipted == f.acked
 	c := pending.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if head.Seq%1024 == 0 && ctx.Err() != nil {
@@ -147,6 +153,10 @@ func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, erro
 			f.oldest = rec.WallMS
 		}
 		head = next
+		acked = acked || f.acked == mark{head.Seq, head.Leaf}
+	}
+	if !acked {
+		return head, damaged("record %d was acknowledged and is not among those from %d to %d", f.acked.Seq, f.receipted.Seq, head.Seq)
 	}
 	return head, nil
 }
