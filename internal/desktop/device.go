@@ -26,6 +26,14 @@ type device struct {
 	Instance string         `json:"platform_instance"`
 	Outbox   bool           `json:"outbox,omitempty"`         // an outbox of this device has existed
 	Missing  bool           `json:"outbox_missing,omitempty"` // it was found gone, and that is not recorded yet
+	Trust    trust          `json:"log_trust,omitzero"`       // pinned when it was enrolled
+}
+
+// trust is outbox.Trust in the device file.
+type trust struct {
+	Origin       string   `json:"origin"`
+	LogKeys      []string `json:"log_keys"`
+	RecoveryKeys []string `json:"recovery_keys,omitempty"`
 }
 
 func publicKey(s *vault.Signer) ed25519.PublicKey { return s.Public().(ed25519.PublicKey) }
@@ -48,11 +56,17 @@ func (d *Desk) enrolled(ctx context.Context) (device, error) {
 	if err == nil && !valid(dev.ID) {
 		err = errors.New("the device id is not one")
 	}
+	if err == nil {
+		err = outbox.Trust(dev.Trust).Valid()
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return device{}, stead.Errorf(stead.CodeOutboxDamaged, "device.json").Because(err)
 	}
 	if err == nil && dev.Instance == d.platform().Instance {
-		return dev, nil
+		if dev.Trust.Origin != "" {
+			return dev, nil
+		}
+		return d.pin(ctx, dev) // it was enrolled by a Stead that pinned nothing, or cut off before it could
 	}
 	if d.cfg.EnrolmentCode == nil {
 		return device{}, nil
@@ -93,6 +107,22 @@ func (d *Desk) enrol(ctx context.Context, code string) (device, error) {
 		return device{}, stead.Errorf(stead.CodeVersion, "device id")
 	}
 	dev := device{ID: id, Instance: d.platform().Instance}
+	if err := d.save(dev); err != nil { // first: the code is used up
+		return device{}, err
+	}
+	return d.pin(ctx, dev)
+}
+
+// pin keeps whose word counts about the platform's log from now on.
+func (d *Desk) pin(ctx context.Context, dev device) (device, error) {
+	pinned, err := d.Client.LogTrust(ctx)
+	if err != nil {
+		return device{}, err
+	}
+	if err := pinned.Valid(); err != nil || pinned.Origin == "" {
+		return device{}, stead.Errorf(stead.CodeVersion, "log keys").Because(err)
+	}
+	dev.Trust = trust(pinned)
 	return dev, d.save(dev)
 }
 
@@ -122,7 +152,8 @@ func (d *Desk) openOutbox(ctx context.Context, dev device) (*outbox.Outbox, erro
 	if err != nil {
 		return nil, err
 	}
-	ob, err := outbox.Open(ctx, path, outbox.Config{Device: dev.ID, Signer: d.signer, KeyID: d.signer.KeyID(), Sealer: sealer})
+	ob, err := outbox.Open(ctx, path, outbox.Config{Device: dev.ID, Signer: d.signer, KeyID: d.signer.KeyID(), Sealer: sealer,
+		Trust: outbox.Trust(dev.Trust)})
 	if err != nil {
 		return nil, err
 	}
