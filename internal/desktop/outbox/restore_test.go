@@ -38,9 +38,9 @@ func setBack(l *ledger, seq uint64, grow int) (kept audit.Checkpoint, lost int64
 	return kept, lost
 }
 
-// TestDeclaredRestoreIsAcceptedOnce: the platform was set back to before what it had acknowledged and proven. What is
-// held is sent again, the platform passes over what is gone, and the same declaration excuses no second time.
-func TestDeclaredRestoreIsAcceptedOnce(t *testing.T) {
+// TestDeclaredRestoreIsAccepted: the platform was set back to before what it had acknowledged and proven. What is held is
+// sent again, and the platform passes over what is gone.
+func TestDeclaredRestoreIsAccepted(t *testing.T) {
 	path := newPath(t)
 	o, l := open(t, path), newLedger()
 	settled(t, o, l, 10)
@@ -77,11 +77,30 @@ func TestDeclaredRestoreIsAcceptedOnce(t *testing.T) {
 	if s := o.State(); s.Receipted != 18 || held(t, o) != 0 || o.file.proof.Excused {
 		t.Errorf("state %+v", s)
 	}
-	// The same again, and this time nobody declared it.
-	l.log.rewrite(append(l.log.now()[:kept.Size:kept.Size], [32]byte{7}))
-	if _, err := o.prove(t.Context(), l.log); stead.CodeOf(err) != stead.CodeLogForked {
-		t.Errorf("an old declaration: %v", err)
+}
+
+// TestOldDeclarationExcusesNothing: set back a second time to the same place, before the log had grown beyond what was
+// declared lost the first time. Another signature makes it no other declaration.
+func TestOldDeclarationExcusesNothing(t *testing.T) {
+	o, l := open(t, newPath(t)), newLedger()
+	settled(t, o, l, 20)
+	kept, lost := setBack(l, 7, 0)
+	l.bridges = true
+	declared := restored(kept, lost, "alice", "carol")
+	l.log.tell(declared)
+	if _, err := o.prove(t.Context(), l.log); err != nil {
+		t.Fatal(err)
 	}
+	settled(t, o, l, 2)
+	if seen := o.file.seen.Size; seen <= kept.Size || seen >= lost {
+		t.Fatalf("kept %d, lost %d, seen %d", kept.Size, lost, seen)
+	}
+	l.log.rewrite(append(l.log.now()[:kept.Size:kept.Size], [32]byte{7}))
+	l.log.tell(signedBy(string(declared), "bob"))
+	if _, err := o.prove(t.Context(), l.log); stead.CodeOf(err) != stead.CodeLogForked {
+		t.Errorf("got %v", err)
+	}
+	refusesStarts(t, o, stead.CodeLogForked)
 }
 
 // TestRestoreIsNotAccepted where it is not two people's word about this log and this loss.
