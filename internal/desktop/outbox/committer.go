@@ -18,12 +18,6 @@ type written struct {
 	wall   int64
 }
 
-// change is something else than records that is to be written. The error of make is that of the file.
-type change struct {
-	make     func(*file) error
-	answered chan error // buffered, so that the committer never waits for who gave up
-}
-
 // committer is the one goroutine that writes. It ends with the outbox's life; whoever handed it something by then is
 // answered.
 func (o *Outbox) committer() {
@@ -129,39 +123,6 @@ func (o *Outbox) reopen() (*file, error) {
 		return nil, o.broken
 	}
 	return nil, stead.E(stead.CodeOutboxWrite, err)
-}
-
-// change lets the committer make a change of the file, and waits for it.
-func (o *Outbox) change(ctx context.Context, how func(*file) error) error {
-	c := &change{make: how, answered: make(chan error, 1)}
-	select {
-	case o.changes <- c:
-	case <-o.life.Done():
-		return stead.E(stead.CodeOutboxWrite, errClosed)
-	case <-ctx.Done():
-		return stead.E(stead.CodeOutboxWrite, ctx.Err())
-	}
-	select {
-	case err := <-c.answered:
-		return err
-	case <-ctx.Done():
-		return stead.E(stead.CodeOutboxWrite, ctx.Err())
-	}
-}
-
-// apply makes a change and answers. Like commit, it returns the file's error.
-func (o *Outbox) apply(c *change) error {
-	f, err := o.usable()
-	if err != nil {
-		c.answered <- err
-		return nil
-	}
-	if err := c.make(f); err != nil {
-		c.answered <- stead.E(stead.CodeOutboxWrite, err)
-		return err
-	}
-	c.answered <- nil
-	return nil
 }
 
 // Acknowledge says that the platform holds every record of the epoch up to seq. They are not sent again, and stay

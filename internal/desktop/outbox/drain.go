@@ -94,7 +94,7 @@ func (o *Outbox) drain(ctx context.Context, p Platform) error {
 		case stead.CodeChainFork:
 			err = errors.Join(err, o.find(ctx, rolledBackIn, err))
 		case stead.CodeRecordInvalid:
-			limit, err = o.suspect(ctx, b, limit, err)
+			limit, err = o.blame(ctx, b, limit, err)
 		}
 		if err != nil {
 			return err

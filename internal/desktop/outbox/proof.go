@@ -165,8 +165,8 @@ func (p *proof) accepted(r restore) bool {
 	})
 }
 
-// each calls see with the values of a bucket whose keys are sequences, from one on and at most limit of them.
-func each(b *bolt.Bucket, from uint64, limit int, see func(seq uint64, value []byte) error) error {
+// eachIn calls see with the values of a bucket whose keys are sequences, from one on and at most limit of them.
+func eachIn(b *bolt.Bucket, from uint64, limit int, see func(seq uint64, value []byte) error) error {
 	c := b.Cursor()
 	for k, v := c.Seek(seqKey(from)); k != nil && limit > 0; k, v = c.Next() {
 		if len(k) != 8 {

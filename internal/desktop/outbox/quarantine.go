@@ -37,10 +37,10 @@ const maxWhy = 200
 // blamer is what an error of a Platform with CodeRecordInvalid has when it knows which record it is about.
 type blamer interface{ BadSeq() uint64 }
 
-// suspect deals with a batch of which a record was refused. It returns how many records the next try may carry: the
+// blame deals with a batch of which a record was refused. It returns how many records the next try may carry: the
 // same batch again once the record is in quarantine, a smaller one while it is not known which it is. A record that
 // is refused although it is marked stays where it is: the refusal is returned, and tried again like any other.
-func (o *Outbox) suspect(ctx context.Context, b Batch, limit int, refusal error) (int, error) {
+func (o *Outbox) blame(ctx context.Context, b Batch, limit int, refusal error) (int, error) {
 	seq := uint64(0)
 	var known blamer
 	if errors.As(refusal, &known) {
@@ -96,7 +96,7 @@ func (o *Outbox) quarantine(ctx context.Context, item Item, why string) error {
 
 func (f *file) loadQuarantine(b *bolt.Bucket) error {
 	f.refused, f.quarantine = map[uint64]string{}, 0
-	return each(b, 0, math.MaxInt, func(seq uint64, value []byte) error {
+	return eachIn(b, 0, math.MaxInt, func(seq uint64, value []byte) error {
 		var q quarantined
 		if err := f.unsealAs(quarantinePlace, seq, value, &q); err != nil {
 			return err
@@ -123,7 +123,7 @@ func list[T any](ctx context.Context, o *Outbox, bucket []byte, read func(f *fil
 	for from, more := uint64(0), true; more; {
 		var some []T
 		err := o.view(func(f *file, tx *bolt.Tx) error {
-			return each(tx.Bucket(bucket), from, atOnce, func(seq uint64, value []byte) error {
+			return eachIn(tx.Bucket(bucket), from, atOnce, func(seq uint64, value []byte) error {
 				v, err := read(f, seq, value)
 				some, from = append(some, v), seq+1
 				return err

@@ -289,7 +289,7 @@ func (f *file) readReceipt(first uint64, value []byte) (Receipt, error) {
 
 func (f *file) loadReceipts(b *bolt.Bucket) error {
 	f.receipts = 0
-	return each(b, 0, math.MaxInt, func(first uint64, value []byte) error {
+	return eachIn(b, 0, math.MaxInt, func(first uint64, value []byte) error {
 		f.receipts++
 		r, err := f.readReceipt(first, value)
 		if err == nil && r.Last > f.receipted.Seq {
