@@ -35,30 +35,41 @@ func NewDataKey(key []byte) (cipher.AEAD, error) {
 // SealRecord seals a record for one place: nonce || ciphertext || tag. The additional data is generation || epoch ||
 // sequence, numbers as 8 bytes, big-endian, so that a sealed record opens in no other place.
 func SealRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, s Sealed) ([]byte, error) {
-	plain, err := cbor.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("seal record %d: %w", seq, err)
-	}
-	return key.Seal(nil, nil, plain, sealedAAD(generation, epoch, seq)), nil
+	return SealAs(key, generation, epoch, seq, nil, s)
 }
 
 // OpenRecord opens what SealRecord sealed for the same place.
-func OpenRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, sealed []byte) (Sealed, error) {
-	var s Sealed
-	plain, err := key.Open(nil, nil, sealed, sealedAAD(generation, epoch, seq))
-	if err == nil {
-		err = cbor.Unmarshal(plain, &s)
-	}
-	if err != nil {
-		return s, fmt.Errorf("record %d: %w", seq, err)
-	}
-	return s, nil
+func OpenRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, sealed []byte) (s Sealed, err error) {
+	err = OpenAs(key, generation, epoch, seq, nil, sealed, &s)
+	return s, err
 }
 
-func sealedAAD(generation uint64, epoch Epoch, seq uint64) []byte {
+// SealAs seals the CBOR of something that is no record but belongs to one place of a file; what it is stands at the
+// end of the additional data.
+func SealAs(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, what []byte, v any) ([]byte, error) {
+	plain, err := cbor.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("seal record %d: %w", seq, err)
+	}
+	return key.Seal(nil, nil, plain, sealedAAD(generation, epoch, seq, what)), nil
+}
+
+// OpenAs opens what SealAs sealed as the same, for the same place.
+func OpenAs(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, what, sealed []byte, v any) error {
+	plain, err := key.Open(nil, nil, sealed, sealedAAD(generation, epoch, seq, what))
+	if err == nil {
+		err = cbor.Unmarshal(plain, v)
+	}
+	if err != nil {
+		return fmt.Errorf("record %d: %w", seq, err)
+	}
+	return nil
+}
+
+func sealedAAD(generation uint64, epoch Epoch, seq uint64, what []byte) []byte {
 	b := binary.BigEndian.AppendUint64(nil, generation)
 	b = append(b, epoch[:]...)
-	return binary.BigEndian.AppendUint64(b, seq)
+	return append(binary.BigEndian.AppendUint64(b, seq), what...)
 }
 
 // OutboxFile names one file of a device's outbox: the epoch it began with and which data key it has.

@@ -28,6 +28,14 @@ type device struct {
 	OutboxKey []byte         `json:"outbox_key,omitempty"` // the platform's, as it was announced at the enrolment
 	Outbox    bool           `json:"outbox,omitempty"`     // an outbox of this device has existed
 	Former    stead.DeviceID `json:"former,omitempty"`     // what this installation was before its keyring lost the keys, while that one's outbox is to be ended
+	Trust     trust          `json:"log_trust,omitzero"`   // pinned when it was enrolled
+}
+
+// trust is outbox.Trust in the device file.
+type trust struct {
+	Origin       string   `json:"origin"`
+	LogKeys      []string `json:"log_keys"`
+	RecoveryKeys []string `json:"recovery_keys,omitempty"`
 }
 
 func publicKey(s *vault.Signer) ed25519.PublicKey { return s.Public().(ed25519.PublicKey) }
@@ -52,6 +60,9 @@ func (d *Desk) load() (dev device, err error) {
 	if err == nil && (!valid(dev.ID) || dev.Former != "" && !valid(dev.Former)) {
 		err = errors.New("the device id is not one")
 	}
+	if err == nil {
+		err = outbox.Trust(dev.Trust).Valid()
+	}
 	if err != nil {
 		return device{}, stead.Errorf(stead.CodeOutboxDamaged, "device.json").Because(err)
 	}
@@ -73,7 +84,10 @@ func (d *Desk) enrolled(ctx context.Context) (device, error) {
 	}
 	here := dev.ID != "" && dev.Instance == d.platform().Instance
 	if here && dev.Key == d.keyID() {
-		return dev, nil
+		if dev.Trust.Origin != "" {
+			return dev, nil
+		}
+		return d.pin(ctx, dev) // it was cut off before it could
 	}
 	if here {
 		d.cfg.Log.Warn("the keyring lost the key this device was enrolled with; it has to be enrolled anew", "device", dev.ID)
@@ -103,10 +117,6 @@ func (d *Desk) Enrol(ctx context.Context, code string) (Stage, *api.Me, error) {
 }
 
 func (d *Desk) enrol(ctx context.Context, code string) (device, error) {
-	outboxKey, err := d.Client.OutboxKey(ctx) // before the code is used up
-	if err != nil {
-		return device{}, err
-	}
 	public := publicKey(d.signer)
 	claim := audit.EnrolClaim{Code: stead.Secret(code), PublicKey: public, Name: d.cfg.DeviceName}
 	signature, err := claim.Sign(d.signer)
@@ -120,13 +130,32 @@ func (d *Desk) enrol(ctx context.Context, code string) (device, error) {
 	if !valid(id) {
 		return device{}, stead.Errorf(stead.CodeVersion, "device id")
 	}
-	dev := device{ID: id, Instance: d.platform().Instance, Key: d.keyID(), OutboxKey: outboxKey}
+	dev := device{ID: id, Instance: d.platform().Instance, Key: d.keyID()}
 	if before, err := d.load(); err == nil && before.ID != dev.ID && before.Instance == dev.Instance && before.Key != dev.Key {
 		dev.Former = before.Former
 		if _, err := os.Lstat(d.outboxFile(before.ID)); err == nil {
 			dev.Former = before.ID
 		}
 	}
+	if err := d.save(dev); err != nil { // first: the code is used up
+		return device{}, err
+	}
+	return d.pin(ctx, dev)
+}
+
+// pin keeps whose word counts about the platform's log from now on.
+func (d *Desk) pin(ctx context.Context, dev device) (device, error) {
+	pinned, err := d.Client.LogTrust(ctx)
+	if err != nil {
+		return device{}, err
+	}
+	if err := pinned.Valid(); err != nil || pinned.Origin == "" {
+		return device{}, stead.Errorf(stead.CodeVersion, "log keys").Because(err)
+	}
+	if dev.OutboxKey, err = d.Client.OutboxKey(ctx); err != nil {
+		return device{}, err
+	}
+	dev.Trust = trust(pinned)
 	return dev, d.save(dev)
 }
 
@@ -154,7 +183,7 @@ func (d *Desk) openOutbox(ctx context.Context, dev device) (*outbox.Outbox, erro
 		return nil, err
 	}
 	path := d.outboxFile(dev.ID)
-	cfg := outbox.Config{Device: dev.ID, Signer: d.signer, KeyID: d.signer.KeyID(), Sealer: sealer, PlatformKey: dev.OutboxKey}
+	cfg := outbox.Config{Device: dev.ID, Signer: d.signer, KeyID: d.signer.KeyID(), Sealer: sealer, PlatformKey: dev.OutboxKey, Trust: outbox.Trust(dev.Trust)}
 	_, err = os.Lstat(path)
 	switch gone := errors.Is(err, fs.ErrNotExist); {
 	case dev.Former != "":

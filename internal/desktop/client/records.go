@@ -1,7 +1,9 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 
 	"stead/internal/api"
@@ -10,16 +12,21 @@ import (
 
 // PostRecords delivers a batch of the outbox. With CodeChainGap the acknowledgement says where to go on.
 func (c *Client) PostRecords(ctx context.Context, b outbox.Batch) (outbox.Ack, error) {
-	req := api.RecordBatch{FirstSeq: int64(b.First), HeadSeq: int64(b.Head.Seq), HeadLeaf: b.Head.Leaf[:], Signature: b.HeadSig, //nolint:gosec // counts of records
-		Records: make([]api.DeviceRecord, 0, len(b.Items))}
+	req := recordBatch{FirstSeq: int64(b.First), HeadSeq: int64(b.Head.Seq), HeadLeaf: b.Head.Leaf[:], Signature: b.HeadSig, //nolint:gosec // counts of records
+		Records: make([]deviceRecord, 0, len(b.Items))}
 	for _, item := range b.Items {
-		rec := api.DeviceRecord{Envelope: item.Envelope, Texts: make([]api.RecordText, 0, len(item.Texts))}
-		for _, t := range item.Texts {
+		rec := deviceRecord{Envelope: item.Envelope, Texts: make([]api.RecordText, 0, len(item.Texts)), Quarantined: item.Quarantined}
+		for i := range item.Texts {
+			t := &item.Texts[i]
 			rec.Texts = append(rec.Texts, api.RecordText{Name: t.Name, Salt: t.Salt[:], Value: t.Value})
 		}
 		req.Records = append(req.Records, rec)
 	}
-	ack, err := read[api.RecordAck](c.raw.PostRecords(ctx, string(b.Device), b.Epoch.String(), req, c.auth))
+	body, err := json.Marshal(req)
+	if err != nil {
+		return outbox.Ack{}, err
+	}
+	ack, err := read[api.RecordAck](c.raw.PostRecordsWithBody(ctx, string(b.Device), b.Epoch.String(), "application/json", bytes.NewReader(body), c.auth))
 	var gap *gapError
 	if errors.As(err, &gap) {
 		return outbox.Ack{Epoch: b.Epoch, NextSeq: gap.next}, err

@@ -106,7 +106,7 @@ func (o *Outbox) copied(f *file) (*file, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if fresh.head != f.head || fresh.acked != f.acked || fresh.salvaged != f.salvaged || fresh.generation != f.generation {
+	if fresh.head != f.head || fresh.acked != f.acked || fresh.receipted != f.receipted || fresh.seen != f.seen || fresh.salvaged != f.salvaged || fresh.generation != f.generation {
 		fresh.giveUp(nil)
 		return fail(fmt.Errorf("the copy ends at %d, the file at %d", fresh.head.Seq, f.head.Seq))
 	}

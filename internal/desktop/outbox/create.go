@@ -32,6 +32,7 @@ type beginning struct {
 	recovered  *Recovered // what it is begun after; nil for a device's first
 	first      audit.Body // of the record that says so
 	rescue     func(*file) error
+	proof      *proof   // what was known of the log; nil for nothing
 	owed       [][]byte // names of evidence that the platform is to read
 }
 
@@ -86,7 +87,9 @@ func linkless(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM)
 }
 
-func buckets() [][]byte { return [][]byte{metaBucket, pendingBucket, salvagedBucket, owedBucket} }
+func buckets() [][]byte {
+	return [][]byte{metaBucket, pendingBucket, receiptBucket, quarantineBucket, salvagedBucket, owedBucket}
+}
 
 // initialise fills a new database: a fresh epoch, a fresh data key and a signed head, before the first record or
 // after the one that says what this file follows.
@@ -104,12 +107,17 @@ func (f *file) initialise(tx *bolt.Tx, cfg Config, b beginning) error {
 		return err
 	}
 	f.head = audit.Head{Device: cfg.Device, Epoch: c.Epoch}
-	values := map[string][]byte{"format": formatLine(formatVersion), "card": c.encode(), "acknowledged": encodeMark(mark{})}
+	values := map[string][]byte{"format": formatLine(formatVersion), "card": c.encode(), "acknowledged": encodeMark(mark{}), "receipted": encodeMark(mark{})}
 	if b.recovered != nil {
 		if values["recovered"], err = b.recovered.encode(); err != nil {
 			return err
 		}
 		if err := f.firstRecord(tx, cfg, b.first); err != nil {
+			return err
+		}
+	}
+	if b.proof != nil {
+		if err := f.putProof(tx, *b.proof); err != nil {
 			return err
 		}
 	}

@@ -18,21 +18,27 @@ import (
 
 // The buckets and the keys of the first. What lies where:
 //
-//	meta      format        "stead-outbox/1 " and a checksum of it
-//	          card          device, epoch, generation and the sealed data key: see card
-//	          head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
-//	          acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
-//	          recovered     what this file was begun after, see Recovered; missing in a device's first file
-//	pending   8 bytes sequence → the sealed record, see audit.Sealed
-//	salvaged  16 bytes epoch, 8 bytes sequence → the sealed record, saved from a file before this one
-//	owed      "owed:" and the name of a file in the folder evidence that only the platform can read, and that it does not have yet
+//	meta        format        "stead-outbox/1 " and a checksum of it
+//	            card          device, epoch, generation and the sealed data key: see card
+//	            head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
+//	            acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
+//	            receipted     8 bytes sequence, 32 bytes leaf of the last record that is proven to be in the log
+//	            proof         what is known of the log, sealed; see proof
+//	            recovered     what this file was begun after, see Recovered; missing in a device's first file
+//	pending     8 bytes sequence → the sealed record, see audit.Sealed: every record after the receipted ones
+//	receipts    8 bytes sequence of the first → receipt, sealed
+//	quarantine  8 bytes sequence → quarantined, sealed
+//	salvaged    16 bytes epoch, 8 bytes sequence → the sealed record, saved from a file before this one
+//	owed        "owed:" and the name of a file in the folder evidence that only the platform can read, and that it does not have yet
 //
-// Numbers are big-endian.
+// Numbers are big-endian. Sealed is a nonce and AES-256-GCM under the data key, bound to the place.
 var (
-	metaBucket     = []byte("meta")
-	pendingBucket  = []byte("pending")
-	salvagedBucket = []byte("salvaged")
-	owedBucket     = []byte("owed")
+	metaBucket       = []byte("meta")
+	pendingBucket    = []byte("pending")
+	receiptBucket    = []byte("receipts")
+	quarantineBucket = []byte("quarantine")
+	salvagedBucket   = []byte("salvaged")
+	owedBucket       = []byte("owed")
 )
 
 // file is an open and verified outbox file. Its fields change only after a commit, by the committer, under mu.
@@ -44,7 +50,14 @@ type file struct {
 	head       audit.Head
 	sig        []byte
 	acked      mark
-	oldest     int64 // wall clock of the first pending record, Unix milliseconds
+	receipted  mark
+	oldest     int64 // wall clock of the first record after acked, Unix milliseconds
+	proof      proof
+	seen       audit.Checkpoint  // of proof; of size 0 before the first
+	keys       keyring           // what the pinned keys and proof lead to
+	receipts   uint64            // how many receipts are kept
+	quarantine uint64            // how many records the platform refused for good
+	refused    map[uint64]string // those of them that are still held, and why
 	recovered  *Recovered
 	salvaged   int // records of earlier epochs that are still to be sent
 }
@@ -109,15 +122,25 @@ func (f *file) giveUp(err error) {
 }
 
 func (f *file) seal(seq uint64, s stored) ([]byte, error) {
-	return audit.SealRecord(f.aead, f.generation, f.head.Epoch, seq, audit.Sealed(s))
+	return f.sealAs(nil, seq, s)
 }
 
 func (f *file) unseal(seq uint64, value []byte) (stored, error) {
-	s, err := audit.OpenRecord(f.aead, f.generation, f.head.Epoch, seq, value)
-	if err != nil {
-		return stored(s), damaged("%w", err)
+	var s stored
+	err := f.unsealAs(nil, seq, value, &s)
+	return s, err
+}
+
+// sealAs seals what lies under seq in another bucket than pending, which the place names.
+func (f *file) sealAs(place []byte, seq uint64, v any) ([]byte, error) {
+	return audit.SealAs(f.aead, f.generation, f.head.Epoch, seq, place, v)
+}
+
+func (f *file) unsealAs(place []byte, seq uint64, value []byte, v any) error {
+	if err := audit.OpenAs(f.aead, f.generation, f.head.Epoch, seq, place, value, v); err != nil {
+		return damaged("%s %w", place, err)
 	}
-	return stored(s), nil
+	return nil
 }
 
 // write commits a group in one transaction. After an error the group may be there or not.
@@ -146,30 +169,33 @@ func (f *file) wrote(w written) {
 	f.head, f.sig = w.head, w.sig
 }
 
-// delete moves the watermark up to seq and deletes what lies below, in one transaction. It returns the new watermark
-// and the wall clock of the record that is then the oldest.
-func (f *file) delete(seq uint64) (m mark, oldest int64, err error) {
+// acknowledge moves the mark to seq, in one transaction. It returns the new mark and the wall clock of the first record
+// after it.
+func (f *file) acknowledge(seq uint64) (m mark, oldest int64, err error) {
 	err = guard(func() error {
 		return f.db.Update(func(tx *bolt.Tx) error {
-			b := tx.Bucket(pendingBucket)
-			s, err := f.unseal(seq, b.Get(seqKey(seq)))
-			if err != nil {
+			if m, oldest, err = f.at(seq, tx.Bucket(pendingBucket)); err != nil {
 				return err
-			}
-			m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
-			for i := f.acked.Seq + 1; i <= seq; i++ {
-				if err := b.Delete(seqKey(i)); err != nil {
-					return err
-				}
-			}
-			if seq < f.head.Seq {
-				if oldest, err = f.wallOf(seq+1, b); err != nil {
-					return err
-				}
 			}
 			return tx.Bucket(metaBucket).Put([]byte("acknowledged"), encodeMark(m))
 		})
 	})
+	return m, oldest, err
+}
+
+// at is the mark at a record that is still held, and the wall clock of the record after it.
+func (f *file) at(seq uint64, b *bolt.Bucket) (m mark, oldest int64, err error) {
+	m = f.receipted
+	if seq != m.Seq {
+		s, err := f.unseal(seq, b.Get(seqKey(seq)))
+		if err != nil {
+			return m, 0, err
+		}
+		m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
+	}
+	if seq < f.head.Seq {
+		oldest, err = f.wallOf(seq+1, b)
+	}
 	return m, oldest, err
 }
 

@@ -185,3 +185,12 @@ func fileSum(t *testing.T, path string) [32]byte {
 	}
 	return sha256.Sum256(data)
 }
+
+func fileBytes(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}

@@ -123,7 +123,7 @@ func replace(ctx context.Context, s *suspect, path string, cfg Config, why strin
 	}
 	r := Recovered{Why: why, Evidence: evidence, SHA256: sum, Salvaged: len(saved.keep), Missing: saved.missing, Sealed: saved.sealed}
 	tmp, err := prepareSparing(s.path, path, cfg, beginning{generation: generation + 1, recovered: &r, first: saved.facts(why, sum),
-		rescue: func(f *file) error { return saved.into(f, s) }, owed: r.owes(saved.owed, filepath.Dir(path))})
+		proof: saved.proof, rescue: func(f *file) error { return saved.into(f, s) }, owed: r.owes(saved.owed, filepath.Dir(path))})
 	if err != nil {
 		return r, err
 	}

@@ -191,3 +191,33 @@ func TestScanningIsLinear(t *testing.T) {
 		t.Error("that is not linear")
 	}
 }
+
+// TestWhatIsKnownOfTheLogOutlivesTheDamage: a log that was set back is found out although the outbox was set up anew.
+func TestWhatIsKnownOfTheLogOutlivesTheDamage(t *testing.T) {
+	path := newPath(t)
+	o, l := open(t, path), newLedger()
+	settled(t, o, l, 20)
+	before := l.log.keep()
+	settled(t, o, l, 20)
+	seen := o.file.seen
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := putMeta(path, "format", []byte("stead-outbox/1 00000000")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Recover(t.Context(), path, testConfig()); err != nil {
+		t.Fatal(err)
+	}
+	o = open(t, path)
+	if o.file.seen != seen || seen.Size < 40 {
+		t.Errorf("it knows %d records of the log, %d before", o.file.seen.Size, seen.Size)
+	}
+	before()
+	if _, err := o.prove(t.Context(), l.log); stead.CodeOf(err) != stead.CodeLogForked {
+		t.Errorf("a log that was set back: %v", err)
+	}
+	if s := o.State(); s.Blocked != stead.CodeLogForked {
+		t.Errorf("state %+v", s)
+	}
+}

@@ -3,7 +3,6 @@ package outbox
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -22,19 +21,53 @@ import (
 // ledgers is a platform that knows the chains of several epochs.
 type ledgers struct {
 	of    map[audit.Epoch]*ledger
-	order []audit.Epoch      // of the batches that arrived
-	key   ed25519.PrivateKey // of the device, when it is another than the tests' usual one
+	order []audit.Epoch // of the batches that arrived
+	owner string        // whose key signs, when it is another than the tests' usual one
 }
 
 func (l *ledgers) PostRecords(ctx context.Context, b Batch) (Ack, error) {
 	if l.of[b.Epoch] == nil {
 		l.of[b.Epoch] = newLedger()
-		if l.key != nil {
-			l.of[b.Epoch].key = l.key
+		if l.owner != "" {
+			l.of[b.Epoch].owner = l.owner
 		}
 	}
 	l.order = append(l.order, b.Epoch)
 	return l.of[b.Epoch].PostRecords(ctx, b)
+}
+
+func (l *ledgers) PostHead(ctx context.Context, h audit.Head, sig []byte) (Ack, error) {
+	if l.of[h.Epoch] == nil {
+		return Ack{Epoch: h.Epoch, NextSeq: 1}, nil
+	}
+	return l.of[h.Epoch].PostHead(ctx, h, sig)
+}
+
+// given makes the outbox believe that the log holds everything up to seq.
+func given(t *testing.T, o *Outbox, seq uint64) {
+	t.Helper()
+	if err := o.Acknowledge(t.Context(), o.file.head.Epoch, seq); err != nil {
+		t.Fatal(err)
+	}
+	for done := uint64(0); done < seq; {
+		run := proven{}
+		for range min(receiptRecords, seq-done) {
+			run.positions = append(run.positions, int64(done))
+			done++
+		}
+		last, err := o.record(done)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.last = mark{done, audit.Leaf(last.Envelope)}
+		next, l := o.file.proof, newLog()
+		if next.Checkpoint, err = audit.SignCheckpoint(testKey(l.key), audit.Checkpoint{Origin: l.origin, Size: int64(done)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.receive(t.Context(), run, next); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // wreck is an outbox about to be damaged: of 60 records the platform has the first 30.
@@ -52,10 +85,7 @@ func newWreck(t *testing.T) wreck {
 	path := newPath(t)
 	o := open(t, path)
 	w := wreck{ledger: newLedger(), sealed: map[uint64][]byte{}}
-	w.epoch = appendN(t, o, 30)[0].Epoch
-	if err := o.Drain(t.Context(), w.ledger); err != nil {
-		t.Fatal(err)
-	}
+	w.epoch = settled(t, o, w.ledger, 30)[0].Epoch
 	appendN(t, o, 30)
 	w.items = allPending(t, o)
 	if err := o.Close(); err != nil {

@@ -26,13 +26,14 @@ type salvage struct {
 	keep    []spot
 	keys    []dataKey
 	missing string
+	proof   *proof // what was known of the log; nil when nothing was found
 	owed    [][]byte
 }
 
 // plan decides what is saved from what was found. What the file says of acknowledgements is believed only where the
 // chain confirms it.
 func plan(f *finds, key ed25519.PublicKey) salvage {
-	s := salvage{keys: f.keys, owed: f.owed}
+	s := salvage{keys: f.keys, owed: f.owed, proof: f.proof}
 	slices.SortFunc(f.cards, func(a, b card) int { return cmp.Compare(b.Generation, a.Generation) })
 	for i := range f.cards {
 		if s.card == nil {

@@ -54,6 +54,7 @@ type finds struct {
 	given map[mark]bool   // receipted, the same
 	owed  [][]byte        // names of evidence that the platform was still to read
 	spots []spot
+	proof *proof // what is known of the log, the newest
 }
 
 // windows shows visit the file piece by piece. Visit looks at what begins in the first n bytes, may read beyond them,
@@ -157,6 +158,7 @@ func each(b []byte, n int, what string, found func(at []byte)) {
 
 // records finds sealed records.
 func (f *finds) records(at int64, b []byte, n int) int {
+	each(b, n, string(proofKey), func(at []byte) { f.proven(at[len(proofKey):]) })
 	i := 0
 	for i < n {
 		if b[i] == 0 { // no nonce of twelve zeros was ever drawn, and much of a file is nothing but zeros
@@ -234,6 +236,50 @@ func beginsLikeRecord(stream *[aes.BlockSize]byte, b []byte) (length int, ok boo
 		return 0, false
 	}
 	return length, rest[0] == 0xb2 && rest[1] == 0 && rest[2] == audit.Version
+}
+
+// maxProof is the most that is looked at of what may be known of the log.
+const maxProof = 256 << 10
+
+// proven takes over what is known of the log when it begins here and is newer than what was found before. Of two
+// that followed the log equally far, the one that speaks against it counts.
+func (f *finds) proven(b []byte) {
+	for k := range f.keys {
+		p, ok := f.keys[k].proof(b[:min(len(b), maxProof)])
+		if !ok {
+			continue
+		}
+		_, why := p.accuse()
+		if f.proof == nil || p.size() > f.proof.size() || p.size() == f.proof.size() && why != nil {
+			f.proof = &p
+		}
+	}
+}
+
+func (k *dataKey) proof(b []byte) (p proof, ok bool) {
+	if len(b) < nonceSize+tagSize {
+		return p, false
+	}
+	k.counter = [aes.BlockSize]byte{aes.BlockSize - 1: 2}
+	copy(k.counter[:], b[:nonceSize])
+	plain := make([]byte, len(b)-nonceSize)
+	cipher.NewCTR(k.block, k.counter[:]).XORKeyStream(plain, b[nonceSize:])
+	rest, err := cbor.UnmarshalFirst(plain, &p)
+	size := len(b) - len(rest) + tagSize
+	if err != nil || size > len(b) {
+		return p, false
+	}
+	err = audit.OpenAs(k.aead, k.card.Generation, k.card.Epoch, 0, proofPlace, b[:size], &p)
+	return p, err == nil
+}
+
+// size is how far the log was followed.
+func (p *proof) size() int64 {
+	c, err := audit.ParseCheckpoint(p.Checkpoint)
+	if err != nil {
+		return 0
+	}
+	return c.Size
 }
 
 // opened checks the seal at the place the record itself names.

@@ -34,7 +34,8 @@ type SealedTaker interface {
 type SealedFile struct {
 	db    *bolt.DB
 	batch SealedBatch // without records
-	acked uint64
+	acked uint64      // where to begin
+	given uint64      // where the file begins, should the platform want more
 }
 
 // OpenSealed opens the outbox file at path for reading as it is; the keyring is not asked. The file's pages must be
@@ -61,17 +62,17 @@ func (s *SealedFile) load(tx *bolt.Tx) error {
 		return damaged("a bucket is missing")
 	}
 	c, _, err := decodeCard(meta.Get([]byte("card")))
-	head, acked := meta.Get([]byte("head")), meta.Get([]byte("acknowledged"))
+	head, acked, receipted := meta.Get([]byte("head")), meta.Get([]byte("acknowledged")), meta.Get([]byte("receipted"))
 	switch {
 	case err != nil:
 		return damaged("%w", err)
-	case len(head) != headLength || len(acked) != markLength:
+	case len(head) != headLength || len(acked) != markLength || len(receipted) != markLength:
 		return damaged("a value of the meta bucket has another length")
 	case len(c.Platform) == 0:
 		return damaged("it was sealed for no platform")
 	}
 	m := decodeMark(head)
-	s.acked = decodeMark(acked).Seq
+	s.acked, s.given = decodeMark(acked).Seq, decodeMark(receipted).Seq
 	s.batch = SealedBatch{File: c.file(), Key: c.Platform, HeadSig: bytes.Clone(head[markLength:]),
 		Head: audit.Head{Device: stead.DeviceID(c.Device), Epoch: c.Epoch, Seq: m.Seq, Leaf: m.Leaf}}
 	return nil
@@ -143,7 +144,7 @@ func sendSealed(ctx context.Context, p SealedTaker, path string) error {
 		switch {
 		case err == nil && next > b.First:
 			after = next - 1
-		case stead.CodeOf(err) == stead.CodeChainGap && !rewound && next > s.acked:
+		case stead.CodeOf(err) == stead.CodeChainGap && !rewound && next > s.given:
 			after, rewound = next-1, true
 		case err == nil:
 			return stead.Errorf(stead.CodeChainGap, "the platform took no record and wants %d", next)

@@ -82,9 +82,7 @@ func lost(t *testing.T, public []byte) (path string, placed []Placed) {
 		t.Fatal(err)
 	}
 	placed = appendN(t, o, 100)
-	if err := o.Acknowledge(t.Context(), placed[0].Epoch, 100); err != nil {
-		t.Fatal(err)
-	}
+	given(t, o, 100)
 	placed = append(placed, appendN(t, o, 450)...)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
@@ -116,7 +114,7 @@ func TestAfterAKeyringResetThePlatformReads(t *testing.T) {
 	t.Cleanup(func() { _ = o.Close() })
 	p := &reader{ledgers: ledgers{of: map[audit.Epoch]*ledger{}}, private: private, held: 100}
 	p.of[o.file.head.Epoch] = newLedger()
-	p.of[o.file.head.Epoch].key = testKey("second")
+	p.of[o.file.head.Epoch].owner = "second"
 	if err := o.Drain(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +212,7 @@ func TestWhatThePlatformRefusesStaysEvidence(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = o.Close() })
 	l := newLedger()
-	l.key = testKey("second")
+	l.owner = "second"
 	p := &reader{ledgers: ledgers{of: map[audit.Epoch]*ledger{o.file.head.Epoch: l}}, refuse: stead.E(stead.CodeUnreachable, nil)}
 	if err := o.Drain(t.Context(), p); stead.CodeOf(err) != stead.CodeUnreachable {
 		t.Errorf("while it cannot be reached: %v", err)
@@ -255,7 +253,7 @@ func TestOwedEvidenceOutlivesTheNextDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.Close() })
-	p := &reader{ledgers: ledgers{of: map[audit.Epoch]*ledger{}, key: testKey("second")}, private: private, held: 100}
+	p := &reader{ledgers: ledgers{of: map[audit.Epoch]*ledger{}, owner: "second"}, private: private, held: 100}
 	if err := o.Drain(t.Context(), p); err != nil || len(p.got) != 450 || len(p.of) != 2 {
 		t.Errorf("%d records, %d epochs, %v", len(p.got), len(p.of), err)
 	}

@@ -190,8 +190,8 @@ func TestTheReserveIsForWhatIsNoStart(t *testing.T) {
 	}
 }
 
-// fill writes n records in large groups.
-func fill(t *testing.T, o *Outbox, n int) {
+// pour writes n records in large groups.
+func pour(t *testing.T, o *Outbox, n int) {
 	t.Helper()
 	for n > 0 {
 		group := make([]*request, min(n, groupRecords))
@@ -217,14 +217,12 @@ func fill(t *testing.T, o *Outbox, n int) {
 func TestCompactionGivesTheRoomBack(t *testing.T) {
 	path := newPath(t)
 	o := open(t, path)
-	fill(t, o, 110_000)
+	pour(t, o, 110_000)
 	before := size(t, path)
 	if o.upkeep(t.Context()); size(t, path) != before {
 		t.Fatal("a file full of pending records was compacted")
 	}
-	if err := o.Acknowledge(t.Context(), o.file.head.Epoch, 109_000); err != nil {
-		t.Fatal(err)
-	}
+	given(t, o, 109_000)
 	items := allPending(t, o)
 	longest := make(chan time.Duration)
 	stop, cancel := context.WithCancel(t.Context())
@@ -274,12 +272,12 @@ func size(t *testing.T, path string) int64 {
 func TestRunCompacts(t *testing.T) {
 	path := newPath(t)
 	o, l := open(t, path), newLedger()
-	fill(t, o, 110_000)
+	pour(t, o, 110_000)
 	before := size(t, path)
 	if before <= compactAbove {
 		t.Fatalf("a file of %d bytes", before)
 	}
-	go o.Run(t.Context(), l)
+	go func() { _ = o.Run(t.Context(), l, l.log) }()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := o.WaitDrained(ctx, 110_000); err != nil {

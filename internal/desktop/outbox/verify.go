@@ -73,16 +73,18 @@ func checkStructure(path string) error {
 // load reads the meta bucket, walks every pending record and compares what it finds with the signed head. Whatever
 // changed in the file shows in one of the seals, in the chain, in the signature, or in bbolt's own check.
 func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
-	meta, pending := tx.Bucket(metaBucket), tx.Bucket(pendingBucket)
 	for _, name := range buckets() {
 		if tx.Bucket(name) == nil {
 			return damaged("the bucket %s is missing", name)
 		}
 	}
-	if err := f.loadMeta(meta, cfg); err != nil {
+	if err := f.loadMeta(tx.Bucket(metaBucket), cfg); err != nil {
 		return err
 	}
-	head, err := f.walk(ctx, pending)
+	if err := f.loadProof(tx, cfg.Trust); err != nil {
+		return err
+	}
+	head, err := f.walk(ctx, tx.Bucket(pendingBucket))
 	if err != nil {
 		return err
 	}
@@ -116,12 +118,12 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	if stead.DeviceID(c.Device) != cfg.Device {
 		return damaged("it is of device %q", c.Device)
 	}
-	head, acked := meta.Get([]byte("head")), meta.Get([]byte("acknowledged"))
-	if len(head) != headLength || len(acked) != markLength {
+	head, acked, receipted := meta.Get([]byte("head")), meta.Get([]byte("acknowledged")), meta.Get([]byte("receipted"))
+	if len(head) != headLength || len(acked) != markLength || len(receipted) != markLength {
 		return damaged("a value of the meta bucket has another length")
 	}
 	f.generation = c.Generation
-	f.acked = decodeMark(acked)
+	f.acked, f.receipted = decodeMark(acked), decodeMark(receipted)
 	m := decodeMark(head)
 	f.head = audit.Head{Device: cfg.Device, Epoch: c.Epoch, Seq: m.Seq, Leaf: m.Leaf}
 	f.sig = append([]byte(nil), head[markLength:]...)
@@ -136,9 +138,11 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	return err
 }
 
-// walk reads every pending record from the watermark on and returns the head they lead to.
+// walk reads every record from the last receipted one on, finds the last acknowledged one among them, and returns the
+// head they lead to.
 func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, error) {
-	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.acked.Seq, Leaf: f.acked.Leaf}
+	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.receipted.Seq, Leaf: f.receipted.Leaf}
+	acked := f.receipted == f.acked
 	c := pending.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if head.Seq%1024 == 0 && ctx.Err() != nil {
@@ -155,6 +159,10 @@ func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, erro
 			f.oldest = rec.WallMS
 		}
 		head = next
+		acked = acked || f.acked == mark{head.Seq, head.Leaf}
+	}
+	if !acked {
+		return head, damaged("record %d was acknowledged and is not among those from %d to %d", f.acked.Seq, f.receipted.Seq, head.Seq)
 	}
 	return head, nil
 }
