@@ -191,13 +191,14 @@ func TestTheReserveIsForWhatIsNoStart(t *testing.T) {
 }
 
 // pour writes n records in large groups.
-func pour(t *testing.T, o *Outbox, n int) {
+func pour(t *testing.T, o *Outbox, n int, more ...audit.Text) {
 	t.Helper()
 	for n > 0 {
 		group := make([]*request, min(n, groupRecords))
 		for i := range group {
 			group[i] = &request{entry: intent()}
 			group[i].entry.EventID = stead.NewEventID()
+			group[i].entry.Texts = append(group[i].entry.Texts, more...)
 		}
 		w, err := o.place(o.file, group)
 		if err == nil {
@@ -272,7 +273,7 @@ func size(t *testing.T, path string) int64 {
 func TestRunCompacts(t *testing.T) {
 	path := newPath(t)
 	o, l := open(t, path), newLedger()
-	pour(t, o, 110_000)
+	pour(t, o, 6_000, audit.NewText("filling", strings.Repeat("x", 15_000)))
 	before := size(t, path)
 	if before <= compactAbove {
 		t.Fatalf("a file of %d bytes", before)
@@ -280,7 +281,7 @@ func TestRunCompacts(t *testing.T) {
 	go func() { _ = o.Run(t.Context(), l, l.log) }()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := o.WaitDrained(ctx, 110_000); err != nil {
+	if err := o.WaitDrained(ctx, 6_000); err != nil {
 		t.Fatal(err)
 	}
 	for size(t, path) >= before && ctx.Err() == nil {
