@@ -116,6 +116,9 @@ func outboxView(s outbox.State) OutboxView {
 	v := OutboxView{Pending: int(s.Pending), OldestAt: millis(s.Oldest), NextTryAt: millis(s.NextTry), Acknowledged: s.Acknowledged} //nolint:gosec // a count of records
 	code := s.Broken
 	if code == "" {
+		code = s.Blocked
+	}
+	if code == "" {
 		code = s.LastError
 	}
 	if code != "" {

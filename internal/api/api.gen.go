@@ -826,6 +826,22 @@ type RevokedDevice struct {
 	RevokedAt time.Time `json:"revoked_at"`
 }
 
+// SealedBatch defines model for SealedBatch.
+type SealedBatch struct {
+	Epoch      string `json:"epoch"`
+	FirstSeq   int64  `json:"first_seq"`
+	Generation int64  `json:"generation"`
+	HeadLeaf   []byte `json:"head_leaf"`
+	HeadSeq    int64  `json:"head_seq"`
+
+	// Key The file's data key, sealed for the platform's outbox key (HPKE, RFC 9180)
+	Key     []byte   `json:"key"`
+	Records [][]byte `json:"records"`
+
+	// Signature The lost device's, over the head of the whole file
+	Signature []byte `json:"signature"`
+}
+
 // Session defines model for Session.
 type Session struct {
 	Account   string       `json:"account"`
@@ -1117,6 +1133,9 @@ type PostHeadJSONRequestBody = EpochHead
 // EnrolDeviceJSONRequestBody defines body for EnrolDevice for application/json ContentType.
 type EnrolDeviceJSONRequestBody = EnrolRequest
 
+// PostSealedRecordsJSONRequestBody defines body for PostSealedRecords for application/json ContentType.
+type PostSealedRecordsJSONRequestBody = SealedBatch
+
 // RevokeDeviceJSONRequestBody defines body for RevokeDevice for application/json ContentType.
 type RevokeDeviceJSONRequestBody = RevokeRequest
 
@@ -1321,6 +1340,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostSealedRecordsWithBody Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecordsWithBody(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecords(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
 	//
@@ -1776,6 +1809,40 @@ func (c *Client) EnrolDeviceWithBody(ctx context.Context, params *EnrolDevicePar
 // Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 func (c *Client) EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEnrolDeviceRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostSealedRecordsWithBody Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *Client) PostSealedRecordsWithBody(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostSealedRecordsRequestWithBody(c.Server, deviceID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *Client) PostSealedRecords(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostSealedRecordsRequest(c.Server, deviceID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2825,6 +2892,53 @@ func NewEnrolDeviceRequestWithBody(server string, params *EnrolDeviceParams, con
 		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
+
+	return req, nil
+}
+
+// NewPostSealedRecordsRequest calls the generic PostSealedRecords builder with application/json body
+func NewPostSealedRecordsRequest(server string, deviceID string, body PostSealedRecordsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostSealedRecordsRequestWithBody(server, deviceID, "application/json", bodyReader)
+}
+
+// NewPostSealedRecordsRequestWithBody constructs an http.Request for the PostSealedRecords method, with any body, and a specified content type
+func NewPostSealedRecordsRequestWithBody(server string, deviceID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/outbox", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4097,6 +4211,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDeviceWithResponse(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolDeviceResponse, error)
 
+	// PostSealedRecordsWithBodyWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecordsWithBodyWithResponse(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error)
+
+	// PostSealedRecordsWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+	PostSealedRecordsWithResponse(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error)
+
 	// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4796,6 +4924,54 @@ func (r EnrolDeviceResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EnrolDeviceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PostSealedRecordsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordAck
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostSealedRecordsResponse) GetJSON200() *RecordAck {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostSealedRecordsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostSealedRecordsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostSealedRecordsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostSealedRecordsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostSealedRecordsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6046,6 +6222,32 @@ func (c *ClientWithResponses) EnrolDeviceWithResponse(ctx context.Context, param
 	return ParseEnrolDeviceResponse(rsp)
 }
 
+// PostSealedRecordsWithBodyWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *ClientWithResponses) PostSealedRecordsWithBodyWithResponse(ctx context.Context, deviceID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error) {
+	rsp, err := c.PostSealedRecordsWithBody(ctx, deviceID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostSealedRecordsResponse(rsp)
+}
+
+// PostSealedRecordsWithResponse Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/outbox (the `PostSealedRecords` operationId).
+func (c *ClientWithResponses) PostSealedRecordsWithResponse(ctx context.Context, deviceID string, body PostSealedRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostSealedRecordsResponse, error) {
+	rsp, err := c.PostSealedRecords(ctx, deviceID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostSealedRecordsResponse(rsp)
+}
+
 // RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6793,6 +6995,39 @@ func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Enrolled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePostSealedRecordsResponse parses an HTTP response from a PostSealedRecordsWithResponse call
+func ParsePostSealedRecordsResponse(rsp *http.Response) (*PostSealedRecordsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostSealedRecordsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordAck
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -7564,6 +7799,9 @@ type ServerInterface interface {
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams)
+	// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	// (POST /v1/devices/{device_id}/outbox)
+	PostSealedRecords(w http.ResponseWriter, r *http.Request, deviceID string)
 	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
 	// (POST /v1/devices/{device_id}/revoke)
 	RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams)
@@ -7963,6 +8201,32 @@ func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.EnrolDevice(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostSealedRecords operation middleware
+func (siw *ServerInterfaceWrapper) PostSealedRecords(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostSealedRecords(w, r, deviceID)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9010,6 +9274,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/positions", wrapper.ListPositions)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/trust", wrapper.GetLogTrust)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/statements", wrapper.ListLogStatements)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/outbox", wrapper.PostSealedRecords)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
@@ -9396,6 +9661,46 @@ type EnrolDevicedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnrolDevicedefaultApplicationProblemPlusJSONResponse) VisitEnrolDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostSealedRecordsRequestObject struct {
+	DeviceID string `json:"device_id"`
+	Body     *PostSealedRecordsJSONRequestBody
+}
+
+type PostSealedRecordsResponseObject interface {
+	VisitPostSealedRecordsResponse(w http.ResponseWriter) error
+}
+
+type PostSealedRecords200JSONResponse RecordAck
+
+func (response PostSealedRecords200JSONResponse) VisitPostSealedRecordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostSealedRecordsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostSealedRecordsdefaultApplicationProblemPlusJSONResponse) VisitPostSealedRecordsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10306,6 +10611,9 @@ type StrictServerInterface interface {
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(ctx context.Context, request EnrolDeviceRequestObject) (EnrolDeviceResponseObject, error)
+	// PostSealedRecords Deliver the outbox of a device that lost its keys, as it is; the platform opens it with its own. Batches in order; taken in when the last has arrived
+	// (POST /v1/devices/{device_id}/outbox)
+	PostSealedRecords(ctx context.Context, request PostSealedRecordsRequestObject) (PostSealedRecordsResponseObject, error)
 	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
 	// (POST /v1/devices/{device_id}/revoke)
 	RevokeDevice(ctx context.Context, request RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error)
@@ -10701,6 +11009,39 @@ func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(EnrolDeviceResponseObject); ok {
 		if err := validResponse.VisitEnrolDeviceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostSealedRecords operation middleware
+func (sh *strictHandler) PostSealedRecords(w http.ResponseWriter, r *http.Request, deviceID string) {
+	var request PostSealedRecordsRequestObject
+
+	request.DeviceID = deviceID
+
+	var body PostSealedRecordsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostSealedRecords(ctx, request.(PostSealedRecordsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostSealedRecords")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostSealedRecordsResponseObject); ok {
+		if err := validResponse.VisitPostSealedRecordsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -11374,126 +11715,130 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3bkts22uCroLRT5XiGre62HWfcfbHlU8ZO4sTl9owvYq8MkZ9EjCiAAcBWa1xdtVf7BPsM+2DzJFv4",
-	"AJCgBEpku+U4//xXbosgDt/5hI+fRqlYloID12p09mlUUkmXoEHi/55WUglp/mJ8dDb6rQK5HiUjTpcw",
-	"Ohul9mkyUmkOS2qGLenVT8DnOh+d3Ts5SUZ6XZqRSkvG56Pr62T0DC5ZCi+f1ZOWVOfNnBk+nrBslIwk",
-	"/FYxCdnoTMsKwmVKqjVI8/b/+vXk6BE9mn34dP/e9Z9GsRWflyLNO5YDfHZrS73MYFkKDTxd/whr83oG",
-	"KpWs1EyYKR6Tv//95bPL70gm6YqTmZBE50wRszwofU6YJlNIxRIU0TkQlhExw78kpEJm7k8cTFaSaVBj",
-	"cgFcEzqnjJMV0zmOUXQJJBVcm2dMk5wqwgWZVVLnIAnMZpDq8SixMMmBZiAbqATHODLn2AWfmZBLqkdn",
-	"o6pCpAUUcP9hMloyHv53G2Q/sSXTXRRW4MNwuQxmtCq0IS9ciy2r5ejs1NDaknH3v3odxjXMQeJCr2A5",
-	"BdlJeEt8vI/wgtM9fNA63WnscBegFBO8c1Flnw9YtQdMr81UqhRcATLxaymmBSzNn44izJ+0LAuWUkOY",
-	"x6Ud8Zd/KkOln4KV/yRhNjob/Y/jRkoc26fq2M+LK7bp/A3MKgUZEZLMKCsgI9+8+f4pefTg2+/uImDc",
-	"HGaJx6l56QnVlklLKUqQmtm9U3yIfzINS7VvT3ayN1AKqUfXSCEv7XueRPx/a7hRKel6ZKHmEfBrvfCH",
-	"epyY/hNSnLS1yPaWdYstMqrhSLMlbAuMZMSybhkxSj6Pt5LREnQusg0COj2JjESq3NrJa2qkCSzLgmpI",
-	"CIznY3JcSpiBBJ6COjciBTk2MX9NRbbe2ORJbLGA6IfSdjJSmuoK4bzJ4sloJWSmto/xLqcoA1dUJcQI",
-	"STOMUGI5nlQ8A6k05Zlq775DgYVUglhpMbGDeeIZ3e3Xby4x5NFBU1bRtonJyolPEThU08jvG9szg2KL",
-	"Pc0p4y+AZjFggQRUIakZ5NWPO+MdRayCJsAzo1FWCVFsziEj0zVBUd3eP3jd21+NJqMC6KzFQ9O1jrKP",
-	"gt9a4xjXDx+MAk1wkkTIxGyY6kpCjzU2AOrNBbOw22c4XxTWRg7zz5QTBnhKQxagfCpEAZSbp7lYbSOy",
-	"zAWHxGBRJwSWlBVGGjM+KUEaMb9B6vtOXu/ALhc/qVgw2D5ornU5EbxYx3ffTeJ0CRPFND4FbvD56+hC",
-	"S5YaOvuJXgW7CGkidajdXuqSFhXsZxvckR+dBPuvZw83FwOFNXJf03kEHLUe66XQ7ExvxMpM29ZYyYjD",
-	"lZ6ktY0egYW8BDlBqupJa5sCDvfYnqn7wG/QSN0+MvBLKEQJ21T6zLgahl2VZil5+uSXN9ZS+OujB4/I",
-	"g/G9uwmhmiyF0uThA/IjexJqxS6x8FtFJeWacYgJOGMir4xKMHLNqDYzH5HOYgls7SnMhIQxeTkz2kNp",
-	"VhQkpZwLTTRdgPmR8cT8swAolfmDKgKXLDPakVCeBXJ0LkARwckUcsYzKyo3dc1OazIZabjS/QnH4uIt",
-	"XG3aQQ/3WD41svyKO/BtBc+GXCuoXEbU8AuxImKmgVvoG5BSlqGTImnGUg1ZBC+5KFBtbovxtKBsGcPw",
-	"2xxIQZX2eMSV1sahotphI6cqJCSvN7YXAS5FUUA2GSKta6W3vS+7PHp5c8pxm7EZcih6HAx1c32mNtj6",
-	"HpBlUcnRKZRL4Jn5c2tzlt6UdzY99Yc7IlzofruScCkWA6GuALh7YcukQZAj6FQpFmAgx7SygNuyYG4i",
-	"JjPv07VJpqFSh9MGgIlnlBh7PefZG+vlb/NXSisFHVaugTidA9eNoaboaky+l2JJKF8bE51AoaCNGxtJ",
-	"IDRbMo4nsLoWZxoloynlHMMDUylWCuQkLYTCM1nITUSFTroGmjXPuNATUYIRwh/2wc+eKQ4JKYpuWIgM",
-	"hrrlDXG3vKL98respgVLJ4tYYOd5du/bb08fJeT+PWLUkuqjp1qGaHu+J2vL2gtYE3EJEvGFlLUErglS",
-	"1f4lNqFsoFXTaXCcfTbsc0fS2whownV7rapmaOcS5mxPHUrjiN6WtVclk6AGSIo4UIJ5otszIt17TO2t",
-	"eW+ljcBfnGy2orqhi3PyL5BCkZURShqdLWYEI4deFGMdnh5qwamac3Jil6pjgO2FbuAxbS9uMXtHJZ5U",
-	"qSa5gdVQAh3gVj2XVLkNbdiakqpBmmPT/Knfjy37QhQREigLmg7UVu6VaUSWvKxR6CIUYkaUprPZOYFl",
-	"qdcYNl7lAgywZcVVS5jvPWCz2XAXscO+zIBrptdPc0gXEZ40Pw889pLqNAcVc882+bKZvXlt7y47NQV6",
-	"wJMdy1u5OOm/wdbwZGOB6Ea5lkKVkOrOXWqxAL6hmv56+uhezBswQyfm50nObHwheOnBXofeLrV7n8yG",
-	"gzdDsqmo7ILbcYpU94jQCunGsssOR51WWZe0jwZ8InatUnGXOHV+aEQbZwMibSEC9us+d9YYtH949+PF",
-	"NpAXsG67eps+FlrgcEWXZQFofzy7eBxjuFRebo5ESyU2dtEBgYVet+f45cfXsfedXdqMU2weG3e1H2Bm",
-	"Sbt5M9xuLcFj22VikNzp1SJAY2/9JOYXmmpY1hnQFqRV61mNjm1q2LV4MEnHFt7KKiYPCjGfeFJoK4l/",
-	"gGQzBtJaiN6dgXRRCsa1IjNj8aN5ITj5Jr2nyrGQ82NrsB9xoeHuOWn2RXLjsFn1LVCfcLgykrfviZOR",
-	"kGzOeId5IuZ3FDESM9iLLsT8qNnz3RipiEpPxVXc5n6NBiwCQAuyylmaE1q7PUALhVCxUyTEOKVkRddk",
-	"StMFZkpFpXHEAtbSumR7DTBjYl2CXPfAirJaXCgwypos6ZpkkBZUAqFEgtICA4k3JCkH7aQhkc3NxSjt",
-	"FfRLse1FNmq76MgOGVI4Wb9LNbhs6c74g1jFQj7PeQaZT1KoGrmUGEIPgdxz+c3jlpJdsgLmHeqqVFBl",
-	"gq+X2zu7wMSSy/QDscF3wrgz1tWZ8QxyuCIZmzOtojQnilYIXFUlZh7RUkaxWGVM20KMqgRp3fhYbFwz",
-	"kLHU2a5oBiLabcLNEMIjPHxS05LDU5wEjU37s9DwmSmRSucdYe8F41kIMAnUZjwwNoHRig9785LR8GsP",
-	"Ta9H9d7cTtyr3cC4jTyBnelGeYJoyL97t/Gg706jEJ9NOnl6Kim3AdOOR92vZkzRadGVGBsupeASipB0",
-	"rAdmqFysQEbJpjtUmhtnez+8I9xmX61BN9oAYg2yNoD8/gOwxNBoeK/bA3FUHjogJ/sT4Z0U/rPQLI2x",
-	"+hx2kcQQSVAHRDuw3MNb2JQYSlNpk51gNEsU79JFg7bJzsmbeEZuh4yJEYaTIAG4EitjpJX9wYTd4L8N",
-	"AeMQGZEuFd8ARadecclE90L3ftUboN0B8KqcaNELsRvr2xdjy/5i49SRsKNPae8CjUt8N+gdYGkgpU0q",
-	"WcQNZyt/7iiSUZVPBZVZjyCanTzxuw8XiR3+tS0IiIdMhkjPDm7eK++imxKK1XZpe18zJpXuydhlOM1W",
-	"hBZnSuw/5C/kNCH//t//75wcnaK9JjjYWKa2HozNRRIumkBrQhTjKbjqIjKVLJuj2KhZqsced9r59rDh",
-	"QaLQakr82rCa0mwSDRpjGtyeY8L4JS1YdoYHtcCoy02p9jnvKWDa2xiv/ZJ4Pmbfo4YQg/5YRai7aM4H",
-	"uTqyXhJLWM1eSSYInVrfLqYu0BjqhgmGzSdzWiaYw1w1v82EXLiZKca3z1xp1G8VJvxbKTW4KiHVPZOw",
-	"u4raNNMFxKoEFXDt1qUuw43p85yWVpolXW7c5lyV5GeYvDtzhaBnT3959nyvoMGnfoNBpZvLqCDCdhCr",
-	"T/TUOpfN+YTxSb2ETSFi5NtOP5tNasPGeiQGJ1OWZWBIkpblpOLW9mb/wjGIOJxoErosrtbXTD8TFbd6",
-	"tJhhdhatPTcgWM04kmqCXo1X8J5vEAbpAnTwQ2qrviZLppQNLXhF3V7U/maNjGSUU56J2SyYh2G9bjBN",
-	"8wOGms0vTbH2JBV8Vtj6KLPhYCKXfav4gosVb35osiwuc7000zfvKdBVGR6sZoX6P3NauuBDI0swa5xN",
-	"XKk6YqvS0Dq8rZTEn2hROMhqISYFlYglc1TJaYF27ZwWEyN/A6iJEuJu7mspZqyIWTwuVTBppy4iqVcg",
-	"KS0KkAkKAFddgUm2XFSyZ5FAMmJL6/BTvVcS/gNkxiyDOKdjiMeH5DnQWUQfPBbsCKMZu0VA4x4FQYDw",
-	"0H5nUTlQFQp21DfcQq73RiVwVpRB3B/AOFa3WxAL/Lazy/tr6d7U7sMmYDTMhYxEQrUU1bQAlQuhGZ8n",
-	"ZF6xjPIUEqJAm59UQiSUUmRVCsTYNjoHeY5BySm4tCKqOkqsLGuXpz04SboDIgNdxfoYO+IitpjocSzr",
-	"GKrvoQ5A/W73mh33ENAqmuytNz6NaXdjKkx61zTj6Jst5EKKQ2tLbdFmq0jw2z2XJYaXBABaTITOtPvv",
-	"VsUCU2TqVNqwqoEGNw0IAjiGCNhXVWBh8QZmeypdhlSz/84l8Kd7uSK8chcpcO+G01snAOJXFvaJD0UL",
-	"3euIddV2WK/1sIekcU4mLuSniZ8mA1gOKTLrUy52Aw6x5t/nVXftI/BLseiO/q3ydaj2CqFsYZ8o0MKW",
-	"oCvZq6DPTNS9fmYlT8xAG1aNOrxOdEcwIpgstvWLJrYzIPY9d3c/djrBNgCzM5SZNtdIdoei7LDrZGdp",
-	"njNghlU14xvT9a2ZZl0xeIrS3NbB9Kwq6mUwN2DmLvu0TWjGafIpxu3Ari1nHXTIJha8u1ifuq3tqE+x",
-	"Nugw6/fGhqz3aXvG80Id4suGa+egyWJ4e9ieMmkyc7XR6em8dd4NA7qhEIfKEHE7WPc2wuA7ksRfz22c",
-	"C+O032rRdEzXRFc2SOtcOZCU2wrRPQwLH1dUEQwX2JjjsCrv4RKzuQI+uKR8KJvL+qbU/js8xhy9kT2B",
-	"HNTXmggZflAhYXhxvuH0JudeM7Q78z4T5cKJqIgFbs9s2asNgR/eXdg46JTxTPlKkMQRUmIvRSSexhJf",
-	"JUR5RlC0rM8RYhmohRYlMbigEvA2y6q+MIYXvBbxyKqz3SJpBm6ZmxieScj9E6JuL04xMN3UmSkKQNsc",
-	"Zb+ceSspK55zbWMSW2VFYoBK3hWJK0S6qC8ii0qm0DsAN6OprdyjWYb5E1q8bue7OyqdmkMynsFVpPqs",
-	"oCkQFxkUMrN12lRKdokhywFZ507vb6OU6MXjo3vfPiTmKcmpys3qOVzZG5MPHz28d7ejZA3Y5eDLVDtr",
-	"YRwWti8d+/SHK3dybMaiLKMqC+PeNFJfgLw5MnGKSW0WRZJJU0jpEjy54fgmC+jiFalYLpn5XYzJVIoF",
-	"8DMrIQpmG7f4Wx26FhzNKzavxBQpYKaJvTrlzTN3PUMszG94EWGUjIwAcpfH7GL73S9Ls23cu7qBmoGC",
-	"2iRMU1Gbrur0+ZHZb8OECqTG4WqVfDg9UjpddBv4N0hZ+rxkhIVsfq5HzZjbUsc5OrzOkrWLrS9Po8Ux",
-	"BcOETpyPGVea8rTDpKi5GUtnLeEYxuhfusiUqiCirn8pgb98Rp4KziHVxA6rRbzL+N2qjpwoSAXPOpKs",
-	"NsuFCaVtSMgKSMU1K4L8eFNoaTi5ueQZ6TnQIHA3FfiBCaI2wE0NxhCb2wdrw6d1pihhMcX04LqsNKd8",
-	"brlnQLHw8FjDDcIJN626uplnfclgNQwOceMrcJkndRzKmc7dHrBbvcFHJ4ZvQ2BbUtl3oG5Z/C5fd7qE",
-	"Ddba3RBOhjmkbprt1X1HEKbXF+Y4XniWdZ8r5FeqWNqgOde6dIRhTfopUAnye08ZP7x7a1wJUEafL6Du",
-	"kuPzy6SU4pIZk9C2vTp5+Ne7vosZLofTba53jQJ5JiIiaCVITotLUGPyZ+ej/NkIHrzNzskU9AqAkwsN",
-	"NLujyIrxTKy27uCPyZ9pGX2xboZEy/I933wvIdO1l8w8oyj6f3j344U93Xffnn53NyEsvDXmnjx8iA08",
-	"Akgpo0s8TNC1es/NzB9pqj9aOWqAiS1AHj66PybPpRRSESrNmI6WZR+D7mI+i2k0eX0TFq+kk4IpTRh/",
-	"zz86Ff5xTN7Z7P7lqTVXRVrh/WrBizWZS7FS4/f8PX8CimVY4KOAlFTn7SuXBAWvvW1SiLk5YvuSi2YF",
-	"mJMv1Bn5+Lfnb8lxIebHzdWXj+Qbe+VmBUq/582DxOhd252ACw3bMzdD8Xov03eTYAWz7vH76uTkfvoT",
-	"/uP/97P936/j0v3wzv7w4SP5xngWgJdX/J3lu5YkNuYFriUD1WNGZy8kBGiaNx1QjAVs2BudqJVwa43J",
-	"0+ZMZlm3HyrhPbd31s+9BUI4QGZAZPjUseIKb9xIUQBCBDsiWJqUQLOJNsbnmNR1YxbmwdUpkgmwpjte",
-	"pnnPnSGPVv34Pa8rns5GyG7hxdta149OxyfjEx8yRlNtdH98Mr7vGoOhEDoer6AojrAg5/ifq4Ua+/57",
-	"cxuGMXISqf1lNjob/Q30D6uFvecTdPe7d3Kyo7PfsI5+eBcx0s7vR1grm1JwzRfj09T7CloDGjdvuaRy",
-	"3bqw5VwqpwNr0cAz0kQiLNM76keubsSNQQKdK7zOjJOOPpilji9Pj2lZHgdXmkqhIrC0vfse17dVXJ3S",
-	"E5Gtbw2YYV/D67a+0rKC6y08PuhqqgLZzYHvdN/o7Fen9X79cP0hRIoFhfVTV1SRTHAgjKPA8xeqzj3n",
-	"2s6k1PvBiJWpMCxsNR/Dq9AeNWa9Fl6sklHHn+qY4fUxtxXfnWT/E1PaVYUj8zTtaX+NA6IZcly3/DRH",
-	"PhjXBDX2Ed7xez8cBh83VeIOmIkXa756+CYYOfZV/XEWekXlIqjW/1zc3D7/Ra4S3JQNzVkPyoRNqX/d",
-	"jYhxYtXXUoGx/BJUZwYn5kcmPa5JVdoru0wRGz0ahGzP4jv5z+Lqwg/9OtmwcXciXIgPD8mE73KBfTrs",
-	"3UyUpKyxq++oJvXQizWrjOnjT3VW9fr4E1bmXHfz42uh9Ju6+mkDQV+k0fbhG2wfSFKElX+9RMTJLS/9",
-	"OF3EiPZxmkKpb0vwOGd2k3CfQcEujedXZxBr65pxm9gYk2eVPaC1w0lO5bIApc7JTMiFNdzmtLQPXSfF",
-	"gLSdx9qDvI/znTrH0PiLmyibuum8odI9Y227+EPRWtNI6muitJ/Focnsgq7JChMjAaHZxoWxVsJN8mhM",
-	"HtcNDp2JqkDbJg5CYus6DZxQDisMxQZXdXhGKCfYZu9m1Ni6PdapHZural+ALJN4o3yvTXr06e9XITq4",
-	"H/+pjdkFHfn3teQ/pDHQ4CRC7cHDA1J800nby1Mx2yZ+DKn5NHIh5tinZEalM/4i8QlpfLGWn7VF0XaN",
-	"3VT7zI0ZSrP2ew09CNZ9O+SgaA76LEfw7I94SCz71ogOryqx9QDcdWs0T7DS3V01xSuFLva0dh1Jaf2V",
-	"D2fqj8nPAJnFPwayXABLAUyyGm3b2E861Cbu0ZXcDkX3xhdNDqYWwzafX1gz1t0tIyTUPDs0DYWioawD",
-	"ZT24vKW5bA3zrsCXeX5DWhiirr4Q3bTr2b+4SRUWs0c/g4IDDkw8WdP1aiYkmQuRuRoTrYgogddxVozX",
-	"MT0muDHG5xjKwz02FXFqBRIL3yrusotd8si+6kTSLkqtL5YepSKDHXHZpxKohnYv2FuRWIcUHfVOIxSA",
-	"Pb/ry+0HIoFXdAGYKOLzAo4qZZf0hYsszVEf1R/ukKLYaT00mbxuRDU9IntHz6+OVqvVkTFDjypZADd7",
-	"zPqDert75hfm9nZbzJi7jqxzwBjTS2XDfK20CfI7kWyea+NEBZnX/0keE+vBXHq+di0s/CcVvj05IUt1",
-	"TrAhS5rTaQFkCZQr58R3hacKMT9uN0bsNDPb7RUPiJ72QhH0hE8/O5V10SRllesJ4buEMK2gmDk7sMjq",
-	"WB85spmvnGKzOnEJMvF9AJVvDZjtyGxh5tX3iexKEda9JA8LartGTODZB58N4I2ukUadGeglqOJqfacF",
-	"fnujbnG9Jdw2YWjLmrqA9woOCbZXUQ3xCg7shQqs9/BJhSRwP7AlpUhcPqEwYsKLFl8CYgkcR4vVTh3v",
-	"kgud4P2e8eyVGxOPT2/EGn7r+0m80x7FQn8stzZoCxilGAvFQ5LN23UJRxSvbON1EoOThMDRkrIiIe7b",
-	"UiyzMTaf2XBZ46Z7xh1F/E2vfXQTJqV2s6jvOPEVpqB845FYzMk/OiDSgkRwaZdz8QbAj37Smrtd2wdX",
-	"X5g0nw21ZXSEzdynWoZg7RiClvzxOISkCj4bgV+N7xmUNX7piIWDdCxgYW8NHNTjNEs0JYPe53RFVb79",
-	"lKEuo699L16rdqAoFLZDth3TxsRMho4ofr/We59NobWvvx1CiLn/SEM8iVTQFF7YVkL/TYM3Xhkh2OHx",
-	"IgIOSYL28hUl2BcKlyOiybaPyWNFCsGxEhM/3UZ5phIj03JDay7Yauwie8nGkC6aSTkUjnDtn1S5r8Dd",
-	"hASPJRRA1c5oHA74TyXGaMEbQuSw1OMWsR5bBwW9c2ILDR1POFa2qaHE4MvCbbXurvCXee6/Z/JfgSKi",
-	"32b50nGb1ldsolHa2yyy7KS5pqFm7dFae5qsQIK/cpwF940bQ5rM6eVOGdSrjKu7gCvmfzW9GrZyvSNa",
-	"FMGtxVYriQQffvjD+2Bhz4hYNMnD8qBFE26RdtFYI5xiCUJVv4OXGFrOmO382D9xiFfxL+pb4l9l5rDV",
-	"ceILixbfqiAebZQHr6nB/g61Wzcmv3AgWlKuHD1kkLIMVGJLbMKPQ5YSLpmogk4JvkjByKXfKqhA+QDQ",
-	"nuSOJ7jjT82Vtp0u/E0Jyr13aCe+6ZbQxfQHRarBYdOYYRjUj4HvcHye8+wWQJ98PSUD2e/F9r8vhdiM",
-	"b830z/F7soRiIV3zFZxoJnc4ReVApZ4C3ZELfFEP+VyOvn0ieZpTxn255SFpwjaz/Z0o4oKumx4VvoeN",
-	"/WD5yn6Q0HUqx62cB6ShiDfzBtKFb6EWJ4l3kmn42bbm+uNLmvCDKf9Zogbx2NyhPTJGp8H8eUhPhCky",
-	"Y5yp3HsvTA8nKIlNOHfFSszzF3Vvoj8+WbXbjn5hwnJfPInQlX9ySA12ZfWRr5W0DbJ8+1P/rTRHHXcU",
-	"SQ1xcM1oQb65f0JU4mpdSKUgIVPsEOc+W2gTw3d305+uyh1BmIKyJXbQ+2pdnrC93xemm1edZU4cVkFb",
-	"lIPSzxO8iBpvx1LnsrAGqnVNv5SMa8gItZ99dK8aJ2oXueCN8U5/5g3QDBsa9Qyq1AZ4NJV9/+EfPm7S",
-	"tInqDLWpLxBpU+3WbC060EIsXAaA9w2tNM0DhgRWHAkFPYC6nOJ/1N1/DndB0i0Rux7pH3123Y5rrMBU",
-	"A26mfBpagjc5ZzMsSbF9PbeLda7rH2Pf6DH4aVSCarjLTWA4YTMa02qM8u//83/r7Z0R241lq6EL3fz8",
-	"enh30iJ4e6FXdRuVjUVevH37mjyhiqWNhKJleUf5KgoFqcQOuG4NWpaj6w/X/z8AAP//",
+	"7H3tktu2suCroLS3yvG5HM2M7TjxzI8tf+XacZy4PL7HP2KvDJEtEUcUwADgaHRdU7W/9gn2GfbBzpNs",
+	"oQGQoARK5HjkOHv2l8ciiI/uRn938/MoFctScOBajc4+j0oq6RI0SPzf00oqIc1fjI/ORn9UINejZMTp",
+	"EkZno9Q+TUYqzWFJzbAlvfoF+Fzno7N7JyfJSK9LM1Jpyfh8dH2djJ7BJUvh5bN60pLqvJkzw8cTlo2S",
+	"kYQ/KiYhG51pWUG4TEm1Bmne/h+/nxw9okezj5/v37v+t1FsxeelSPOO5QCf3dpSLzNYlkIDT9evYG1e",
+	"z0ClkpWaCTPFY/Kf//ny2eUPJJN0xclMSKJzpohZHpQ+J0yTKaRiCYroHAjLiJjhXxJSITP3Jw4mK8k0",
+	"qDG5AK4JnVPGyYrpHMcougSSCq7NM6ZJThXhgswqqXOQBGYzSPV4lFiY5EAzkA1UgmMcmXPsgs9MyCXV",
+	"o7NRVSHSAgq4/zAZLRkP/7sNsl/YkukuCivwYbhcBjNaFdqQF67FltVydHZqaG3JuPtfvQ7jGuYgcaHX",
+	"sJyC7CS8JT7eR3jB6R4+aJ3uNHa4C1CKCd65qLLPB6zaA6bXZipVCq4AL/EbKaYFLM2fjiLMn7QsC5ZS",
+	"Q5jHpR3x7/9Qhko/Byv/m4TZ6Gz0344bLnFsn6pjPy+u2KbztzCrFGRESDKjrICMfPf2p6fk0YPvf7iL",
+	"gHFzmCUep+alJ1TbS1pKUYLUzO6d4kP8k2lYqn17spO9hVJIPbpGCnlp3/Mk4v9bw41KSdcjCzWPgN/r",
+	"hT/W48T0H5DipK1FtresW9cioxqONFvCNsNIRizr5hGj5MvuVjJags5FtkFApyeRkUiVWzt5Qw03gWVZ",
+	"UA0JgfF8TI5LCTOQwFNQ54al4I1NzF9Tka03NnkSWywg+qG0nYyUprpCOG9e8WS0EjJT28d4n1PkgSuq",
+	"EmKYpBlGKLE3nlQ8A6k05Zlq775DgIVUglhpXWIH88RfdLdfv7nEkEcHTVlB2yYmyyc+R+BQTSO/b2zP",
+	"DIot9jSnjL8AmsWABRJQhKRmkBc/7ox3FLECmgDPjERZJUSxOYeMTNcEWXV7/+Blb38xmowKoLPWHZqu",
+	"dfT6KPijNY5x/fDBKJAEJ0mETMyGqa4k9FhjA6BeXTALu32G80Vhbfgw/0I+YYCnNGQByqdCFEC5eZqL",
+	"1TYiy1xwSAwWdUJgSVlhuDHjkxKkYfMbpL7v5PUO7HLxk4oFg+2D5lqXE8GLdXz33SROlzBRTONT4Aaf",
+	"v48utGSpobNf6FWwi5AmUofa7aUuaVHB/muDO/Kjk2D/9ezh5mKgsEruGzqPgKOWY70Emp3prViZadsS",
+	"KxlxuNKTtNbRI7CQlyAnSFU9aW2TweEe2zN1H/gtKqnbRwZ+CYUoYZtKnxlTw1xXpVlKnj757a3VFH58",
+	"9OAReTC+dzchVJOlUJo8fEBesSehVOxiC39UVFKuGYcYgzMq8sqIBMPXjGgz8xHpNJZA157CTEgYk5cz",
+	"Iz2UZkVBUsq50ETTBZgfGU/MPwuAUpk/qCJwyTIjHQnlWcBH5wIUEZxMIWc8s6xyU9bs1CaTkYYr3Z9w",
+	"LC7ewdWmHvRwj+ZTI8uvuAPflvFs8LWCymVEDL8QKyJmGriFvgEpZRkaKZJmLNWQRfCSiwLF5jYbTwvK",
+	"ljEMv8uBFFRpj0dcaW0MKqodNnKqQkLycmN7EeBSFAVkkyHcuhZ62/uyy6OVN6cctxmbIYeix8FQNtdn",
+	"aoOt7wFZFuUcnUy5BJ6ZP7c2Z+lNeWPTU3+4I8KF7rcrCZdiMRDqCoC7F7ZUGgQ5gk6VYgEGckwrC7gt",
+	"DeYmbDLzNl2bZBoqdThtAJj4ixK7Xs959tZa+dv3K6WVgg4t10CczoHrRlFTdDUmP0mxJJSvjYpOoFDQ",
+	"xo31JBCaLRnHE1hZizONktGUco7ugakUKwVykhZC4Zks5CaiQiNdA82aZ1zoiSjBMOGP++BnzxSHhBRF",
+	"NyxEBkPN8oa4W1bRfv5bVtOCpZNFzLHzPLv3/fenjxJy/x4xYkn1kVMtRbQ935O1vdoLWBNxCRLxhZS1",
+	"BK4JUtX+JTahbKBV02lwnH067HNH0tsIaNx1e7WqZmjnEuZsTx1K44je5rVXJZOgBnCKOFCCeaLbMyzd",
+	"W0ztrXlrpY3A3xxvtqy6oYtz8l8ghSIrw5Q0GlvMMEYOvSjGGjw9xIITNefkxC5V+wDbC93AYtpe3GL2",
+	"jko8qVJNcgOroQQ6wKx6LqlyG9rQNSVVgyTHpvpTvx9b9oUoIiRQFjQdKK3cK9MIL3lZo9B5KMSMKE1n",
+	"s3MCy1Kv0W28ygUYYMuKqxYz33vAZrPhLmKHfZkB10yvn+aQLiJ30vw88NhLqtMcVMw827yXzezNa3t3",
+	"2Skp0AKe7Fje8sVJ/w22hicbC0Q3yrUUqoRUd+5SiwXwDdH04+mjezFrwAydmJ8nObP+heClB3sNervU",
+	"7n0y6w7edMmmorILbvspUt3DQyukG8suOwx1WmVd3D7q8InotUrFTeLU2aERaZwN8LSFCNgv+9xZY9D+",
+	"+f2ri20gL2DdNvU2bSzUwOGKLssCUP94dvE4duFSebk5EjWV2NhFBwQWet2e47dXb2LvO720GafYPDbu",
+	"aj/AzJJ282a43VqCx7bLxCC506pFgMbe+kXMLzTVsKwjoC1Iq9azGh3b1LBr8WCSji28k1WMHxRiPvGk",
+	"0BYSfwfJZgyk1RC9OQPpohSMa0VmRuNH9UJw8l16T5VjIefHVmE/4kLD3XPS7IvkxmCz4lugPOFwZThv",
+	"3xMnIyHZnPEO9UTM7yhiOGawF12I+VGz57sxUhGVnoqruM79BhVYBIAWZJWzNCe0NnuAFgqhYqdIiDFK",
+	"yYquyZSmC4yUikrjiAWspTXJ9ipgRsW6BLnugRVlpbhQYIQ1WdI1ySAtqARCiQSlBToSb0hSDtpJQyKb",
+	"m4tR2mvoF2Lbi2yUdtGRHTykcLx+l2hw0dKd/gexirl8nvMMMh+kUDVyKTGEHgK55/Kbxy0lu2QFzDvE",
+	"VamgygRfL7d3doGBJRfpB2Kd74Rxp6yrM2MZ5HBFMjZnWkVpThQtF7iqSow8oqaMbLHKmLaJGFUJ0prx",
+	"Md+4ZiBjobNd3gxEtNuEmyGER3j4pKYlh6c4CRqd9leh4QtDIpXOO9zeC8azEGASqI14oG8CvRUf98Yl",
+	"o+7XHpJej+q9uZ24V7uBcRtxAjvTjeIEUZd/927jTt+dSiE+m3Te6amk3DpMOx51v5oxRadFV2BsOJeC",
+	"SyhC0rEWmKFysQIZJZtuV2lujO398I7cNvtqDbrRBhBrkLUB5PcfgCWGRnP3ui0QR+WhAXKyPxDeSeG/",
+	"Cs3S2FWfwy6SGMIJaodoB5Z7WAubHENpKm2wE4xkieJdOm/QNtk5fhOPyO3gMTHCcBwkAFdieYy0vD+Y",
+	"sBv8t8FgHCIj3KXiG6DolCsumOhe6N6vegu02wFelRMteiF2Y337YmzZ36yfOuJ29CHtXaBxge8GvQM0",
+	"DaS0SSWLuOJs+c8dRTKq8qmgMuvhRLOTJ3734SKxw7+xCQFxl8kQ7tlxm/fyu+imhGK1Xtre14xJpXte",
+	"7DKcZstDizMl9h/y7+Q0If/8n//nnBydor4mOFhfprYWjI1FEi4aR2tCFOMpuOwiMpUsmyPbqK9Ujz3u",
+	"1PPtYcODRKHVpPi1YTWl2STqNMYwuD3HhPFLWrDsDA9qgVGnm1LtY95TwLC3UV77BfG8z75HDiE6/TGL",
+	"UHfRnHdydUS9JKawmr2STBA6tbZdTFygMtQNE3SbT+a0TDCGuWp+mwm5cDNT9G+fudSoPyoM+LdCanBV",
+	"Qqp7BmF3JbVppguIZQkq4NqtS12EG8PnOS0tN0u6zLjNuSrJzzB4d+YSQc+e/vbs+V5Gg0/9BoNMNxdR",
+	"QYTtIFYf6KllLpvzCeOTegkbQkTPt51+NpvUio21SAxOpizLwJAkLctJxa3uzf4LxyDicKJJaLK4XF8z",
+	"/UxU3MrRYobRWdT23IBgNWNIqglaNV7A+3uDMEgXoIMfUpv1NVkypaxrwQvq9qL2N6tkJKOc8kzMZsE8",
+	"DPN1g2maH9DVbH5pkrUnqeCzwuZHmQ0HE7noW8UXXKx480MTZXGR66WZvnlPga7K8GD1Vaj/M6elcz40",
+	"vASjxtnEpaojtioNrcPbTEn8iRaFg6wWYlJQiVgyR5WcFqjXzmkxMfw3gJooIW7mvpFixoqYxuNCBZN2",
+	"6CISegWS0qIAmSADcNkVGGTLRSV7JgkkI7a0Bj/Veznh30FmzF4QZ3QMsfiQPAcai2iDx5wdoTdjNwto",
+	"zKPACRAe2u8sygeqQsGO/IZbiPXeKAXOsjKI2wPox+o2C2KO33Z0eX8u3dvafNgEjIa5kBFPqJaimhag",
+	"ciE04/OEzCuWUZ5CQhRo85NKiIRSiqxKgRjdRucgz9EpOQUXVkRRR4nlZe30tAcnSbdDZKCpWB9jh1/E",
+	"JhM9jkUdQ/E91ACo3+1es6MOAbWiyd5849OYdDeqwqR3TjOOvtlCzqU4NLfUJm22kgS/31MsMTwlAFBj",
+	"InSm3X+3MhaYIlMn0oZlDTS4aUAQwDFEwL6sAguLtzDbk+kyJJv9T06BP917K8KSu0iCezec3jkGEC9Z",
+	"2Mc+FC10ryPWWdthvtbDHpzGGZm4kJ8mfpoMYDkkyaxPutgNbohV/74su2sfgV+KRbf3b5WvQ7FXCGUT",
+	"+0SBGrYEXcleCX1mou71M8t5YgrasGzU4XmiO5wRwWSxrV8ALaBLPtzokn+JUJkDB0l9hsa3KpGicdt3",
+	"6GUoAL1ampIFrBOM10LWxMmcHX3Hx28xzPvdizevnicESwlPfzy52zdiuykU977USMJ7XyoJzR3qFIcu",
+	"z2uVi8LCZPCt9ww7oAcL9h4SMImKzjjt137NAXGfuat72ukAss7HnW78tCmh2u2GtcOuk51pqU55H5bR",
+	"j29M17dmlnTFnyiiA/iAjLpexmIDZu4ir9tMVmiY+PD6dlDDpnIPOmQTB9ldqELd1nbkZln7a5jld2Mj",
+	"zvtzevqyQ/3Jp8zXhnETwfO2oD1l0kSla4PL03nrvBvGY0MhDpUh4nZc3dsIAe1IkPh2KtEuQFflrRYM",
+	"xPSs6MoGaZ0rB5xyW0i4h2HS74oqgq4y628fVuEwnGM27Q8Gl1MMveayrhLcX79mTLEb6dJ4g/pq0uGF",
+	"H5REGzaNaG56k29SX2h35n3q+YVjURHr057ZXq82BH5+f2FjAFPGM+WzoBJHSIktCEo8jSU+Q47yjCBr",
+	"WZ8jxDJQCy1KYnBBJWAl16oulsTixkU8quDslkiIjdvLTcydScj9E6Juz0c3MNTaGSUNQNscZT+feScp",
+	"K55zbf1xWyl1YoBI3uWFLkS6qIvwRSVT6O18ntHUZq3SLMPYIS3etHM9OrL8mkMynsFVJPOyoCkQ5xUX",
+	"MrM1ClRKdonu+gEZF52ej400uhePj+59/5CYpySnKjer53Blq4UfPnp4726H8g/scnAh4c48MIeF7YJ7",
+	"H/pzJoy7Zix6ZVRlYdybRuri35sjE6eY1GpRJJA6hZQuwZMbjm8i4M5Xl4rlkpnfxZhMpVgAP7McomC2",
+	"aZGvaNI142hesTFVpkgBM01s2aBXz1xpkliY37AIZ5SMDANyhZN2sf2uB0uzbdy7nJn6AgV5eRiipTZU",
+	"2+nvwst+GypUwDUOl6fnQ0mRsoGiW8G/Qbjex+QjV8jGpnvkS7otdZyjw+osWbvQ4PI0mhhWMAxmxu8x",
+	"40pTnnaoFPVtxrRxSzjmYvRP22VKVRAR17+VwF8+I08F55BqYofVLN5Fu29VRk4UpIJnHQkGNsKLwdRt",
+	"SMgKSMU1K4LckCbJ2NzkpsA50m+jQeBuKvADE0RtgJsajCE2tw/Whk/rTFHCYorpwTmJaU753N6eAYny",
+	"w30NN3An3DTj8GaW9SWD1TA4xJWvwGSe1D5Ypzp3W8Bu9QYfnRi+DYZtSWXfgbp58ft83WkSNlhrdwI5",
+	"GWaQumm2V/fdcJheX5jjeOZZ1j3e8L5SxdIGzbnWpSMMq9JPgUqQP3nK+Pn9O2NKgDLyfAF1hyifW0FK",
+	"KS6ZUQlty7eThz/e9R38cDmcbnO9a2TIMxFhQStBclpcghqTvzkb5W+G8WAnB06moFcAnFxooNkdRVaM",
+	"Z2K11X9iTP5Gy+iLdSMwWpYf+OZ7CZmuPWfmGUXW//P7Vxf2dD98f/rD3YSwsGLSPXn4EJvXBJBSRpZ4",
+	"mKBp9YGbmT/RVH+yfNQAE9vfPHx0f0yeSymkIlSaMR3t+j4FnfV8BN9I8roKHNsxkIIpTRj/wD85Ef5p",
+	"TN7bzJbLU6uuirTC3gKCF2syl2Klxh/4B/4EFMswuU0BKanO2+XGBBmvrbQqxNwcsV3gpVkB5uQLdUY+",
+	"/cfzd+S4EPPjpuzrE/nOlputQOkPvHmQGLlrO3NwoWF75mYolrYzfTcJVjDrHn+oTk7up7/gP/5/v9r/",
+	"/T4u3Q/v7Q8fP5HvjGUBWLjl6/XvWpLYmBe4lgxUjxmdvpAQoGnedP8xGrC53mhErYRba0yeNmcyy7r9",
+	"UAkfuO3XcO41EMIBMgMic0/dVVxhtZkUBSBEsBuIpUkJNJtoo3yOSZ0zaWEelA2STIBV3bGQ7AN3ijxq",
+	"9eMPvM72OxvhdQuLzmtZPzodn4xPvMsYVbXR/fHJ+L5riodM6Hi8gqI4wmS043+sFmrse0/OrRvG8Emk",
+	"9pfZ6Gz0H6B/Xi1sjVvQ2fLeycmOrpbDulliHW6kleUrWCsbUnCNR+PT1PsK2mIaM2+5pHLdKlZ0JpWT",
+	"gTVr4BlpPBH20jvqx1vdsBuDBDpXWMqPk44+mqWOL0+PaVkeB+V8pVARWNq+lY/rSi2Xo/dEZOtbA2bY",
+	"0/O6La+0rOB6C48PuhoKQXZz4DvZNzr73Um93z9efwyRYkFh7dQVVSQTHAjjyPB8MeG5v7m2Ky/1djBi",
+	"ZSrMFbaSj2EbAI8as14LL1bIqOPPtc/w+pjbaodOsv+FKe0qIvDyNK2Zf48DohlyXLe7NUc+2K0J6ksi",
+	"d8fv/XAYfNxUSDhgJp6t+cz5m2Dk2Fe0xK/QayoXQaXKl+Lm9u9fpIzmptfQnPWgl7Apc6k7cTFOrPha",
+	"KjCaX4LizODE/MikxzWpSluuzhSx3qNByPZXfOf9s7i68EO/zWvYmDuRW4gPD3kJ3+cCe9TYumTkpKzR",
+	"q++oJvTQ62pWGdPHn+uo6vXxZ0xyuO6+j2+E0m/rzL8NBH2VJvOHby5/IE4RZr32YhEnt7z043QRI9rH",
+	"aQqlvi3G44zZTcJ9BgW7NJZfHUGstWvGbWBjTJ5V9oBWDyc5lcsClDonMyEXVnGb09I+dF1EA9J2FmsP",
+	"8j7Od8ocQ+MvbiJs6g8uGCrdM9Z+KuFQtNY0UfuWKO1XcWgyu6BrssLASEBotmlnrI12Ezwak8d1c0+n",
+	"oirQtoGJkNi2UQMnlMMKXbFBmRrPCOUEW0zejBpblZOd0rEp0/wKZJnEPxLhpUmPb1T0y44e/C2KU+uz",
+	"C75Gse9zFIdUBhqcRKg9eHhAim+6yHt+KmbbxI8uNR9GLsQce/TMqHTKX8Q/IY0t1rKztijarrGbap+5",
+	"MUNp1n6rpAfBuu/mHBTNQY/xCJ79EQ+JZd8W1OFVJTYfgLtOpeYJVnm4Mmssp3W+p7XrxkvrL9w4VX9M",
+	"fgXILP7RkeUcWApgktVo28Z+0iE2cY8u3Xwouje+5nMwsRi2uP3KkrHu7BohoebZoWkoZA1l7Sjrcctb",
+	"kssmiu/WoGwS/59qKxyIisLyhG9JvXoFpcaUGN874Gso9MiHbN1AIHisFoUJ+a7tm0KRwzRh6rwd1hAl",
+	"8CYFDvvIrfiYPLH9PWvz4Lw+V93R15UJU2UTonZbAzE6tnUouxy45vkNedoQtesr8b92TdJXp92wICn6",
+	"KSsccGAmmDVEOhOSzIXIXK6UobwSeB0vcPQ4JrgxxufoksY9NpmdagUSqbfiLkreJVftq0607qLUujnA",
+	"USoy2BFfeCqBamj3874VyXtIEVjvNEIB+N2GukHJgUjgNV0ABjz5vICjStklfQIuS3PUq+qPL0lR7NSC",
+	"m4h0N6KaPr+9o0BXR6vV6sgwyKNKFsDNHrP+oN7ugPyVb3u7tXHM7YRX54C+0pfKuqtb4T+870Syea4J",
+	"F6sgg+C/k8fEWuKX/l67NkT+szjfn5yQpTon2FQrzem0ALIEypVzRnW5WQsxP243t+00l9otcg+InvZC",
+	"EfSET784JHvRJBco19fHd3piWkExc/ZMkdU+a3JkI7g5xYaj4hJk4nu5Kt/eNdsRocUMAt/rtyvUXfcD",
+	"Piyo7RoxhmcffDGANzr/GnFmdS4j4hqlTOD3k+rPFGwxt00Y2vS8LuC9hkOC7XVUQryGA3tTBOYt+eBY",
+	"EpjR2FZYJC4uZrTfmrX4VCZL4DharHbKeBck6wTvT4xnr92YuO204TP7o+9nTU97JL39tdwzQWvXKMVY",
+	"KB6SbN6tSziits7YGEUGJwmBoyVlRULc9wFZZn3FPkLnsh+aDkh3FPEVi/voJgyu7r6ivmvQNxhK9c2j",
+	"Yr5T/+iASAsSGkq7nPObAX64mda327XucXmySfPpZ5sOStjMfW5rCNaOIfisStyfJqmCL0bgN2N7Bum5",
+	"X9vz5iAdc7zZ6peDWpxmiSb11ducLjnQtxA01GXkte+nbsUOFIXClva26+WYmMnQEMVvkHvrsykY8Hnk",
+	"Qwgx9x/aibvyCprCC9sO7v/T4I1XRgh2WLyIgEOSoC0ipAR7++FyRDRZI2PyWJFC8Llz0NkPNCeGp+WG",
+	"1lzQwOhFtljMkC6qSTkUjnDtn1S5L3nehASPJRRA1U5vHA74VyXGaOImQuSw1OMWsRZbBwW9d2wLFR1P",
+	"OJa3qaHE4MsbbNb5LveXee6/SfX/AkVEv6/1tf02rS+RRb20t5ks3ElzTVPk2qK1+jRZgQRfOp8FdfON",
+	"Ik3m9HInD+qVjtidiBizv5qeI1s5CyNaFEH1baslSoIPP/7lbbCw90nMm+RhedDkH7dIO/mxYU6xQLeq",
+	"38FinJYxZrv39g+AY0uJi7rbwTcZAW91TvnKrMW33Ih7G+XBc8OwT0lt1o3JbxyIlpQrRw8ZpCwDldhU",
+	"sfADv6WESyaqoOOHT7YxfOmPCipQ3gG0J7jjCe74c1OaudOEvylBufcObcQ3XT+6Lv1BkWpw2DQYGQb1",
+	"Y+A7DJ/nPLsF0CffTupL9mdd+z+XQmzEt770z/Gb4IRiQmjzJbNoJHc4ReVApZ4C3RELfFEP+dIbfftE",
+	"8jSnjPu04UPShG1I/idRxAVdN71WfC8mpVlRkJVLOrFfm8CtnAekoYhX8wbShW8FGCeJ95Jp+NW2mPvr",
+	"c5rwo1f/WqwG8djUgh8ZpdNg/jykJ8IUmTHOVO6tF6aHE5TERsq7fCXm+Yu6x9Zfn6zaraO/MmG5r1ZF",
+	"6Mo/OaQEu7LyyOf82kZvvoW17+PrqOOOIqkhDq4ZLch390+ISlyuC6kUJGSKnQ7dp2dtYPjubvrTVbnD",
+	"CVNQtsROkN+syRO2qfzKdPO6M82Jwypo73NQ+nmCBdXxtkJ1LAtzoFp5maVkXENGqM3hdK8aI2oXuWDn",
+	"g0575i3QDBtz9XSq1Ap4NJR9/+Ff3m/StDvrdLWpr+BpU+0Wgy060EIsXASA93WtNE0whjhWHAkFvay6",
+	"jOK/112sDlfo65aIlfn6R1+ct+MahDDVgJspH4aW4FXO2QxTUmx/2u1knev6x9h31gx+GpGgmtvlJjA3",
+	"YdMb02rw88//9b/r7Z0R21VoqzFRHeAUs7q1Wp3XbxG8vdDruh3QxiIv3r17Q55QxdKGQ9GyvKN8FoWC",
+	"VGInZ7cGLcvR9cfr/xsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

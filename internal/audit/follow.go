@@ -34,7 +34,7 @@ func Follow(ctx context.Context, tiles Tiles, older, newer Checkpoint, leaves ma
 	switch {
 	case older.Size > newer.Size:
 		return fmt.Errorf("%w: it had %d records and has %d", ErrContradiction, older.Size, newer.Size)
-	case older.Size == newer.Size && older.Root != newer.Root:
+	case older.Size == newer.Size && older.Size > 0 && older.Root != newer.Root: // of an empty log there is one only
 		return fmt.Errorf("%w: there are two logs of %d records", ErrContradiction, older.Size)
 	}
 	hashes := tlog.TileHashReader(tlog.Tree{N: newer.Size, Hash: newer.Root}, &tileReader{ctx, tiles})

@@ -2,6 +2,7 @@ package desktop
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -247,44 +248,6 @@ func TestDeletedOutboxIsReported(t *testing.T) {
 	}
 }
 
-// TestDeletedOutboxIsReportedAfterACrash between the moment it was found gone and the record of it.
-func TestDeletedOutboxIsReportedAfterACrash(t *testing.T) {
-	s := newServer(t)
-	i := s.installation()
-	d := i.desk()
-	i.begin(d)
-	file := filepath.Join(i.dir, "outbox-"+s.deviceID+".db")
-	debt := func() { // as a crash leaves it
-		raw, err := os.ReadFile(d.deviceFile())
-		var dev device
-		if err = errors.Join(err, json.Unmarshal(raw, &dev)); err != nil || !dev.Outbox || dev.Missing {
-			t.Fatalf("%s, %v", raw, err)
-		}
-		dev.Missing = true
-		if err := d.save(dev); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d = i.restart(d, debt) // the fresh file exists, nothing is in it
-	if got := s.received(); len(got) != 1 || got[0].Kind != audit.DeviceRecovery {
-		t.Fatalf("records %+v", got)
-	}
-	d = i.restart(d, debt) // it is in it, and was not crossed off
-	if got := s.received(); len(got) != 1 {
-		t.Fatalf("records %+v", got)
-	}
-	d = i.restart(d, func() { // there is not even a file
-		debt()
-		if err := os.Remove(file); err != nil {
-			t.Fatal(err)
-		}
-	})
-	if got := s.received(); len(got) != 2 || got[1].Kind != audit.DeviceRecovery || got[1].Epoch == got[0].Epoch {
-		t.Fatalf("records %+v", got)
-	}
-	i.restart(d, func() {})
-}
-
 func TestDeviceIDMustBeOne(t *testing.T) {
 	for _, id := range []string{"../../../../tmp/x", "00112233445566778899AABBCCDDEEFF", "0011", "", "00112233445566778899aabbccddeeff00"} {
 		t.Run(fmt.Sprintf("%q", id), func(t *testing.T) {
@@ -311,5 +274,59 @@ func TestDeviceFileThatNamesNoDeviceIsRefused(t *testing.T) {
 	var coded *stead.Error
 	if stage != StageEnrol || !errors.As(err, &coded) || coded.Code != stead.CodeOutboxDamaged || coded.Detail != "device.json" {
 		t.Errorf("stage %s, %v", stage, err)
+	}
+}
+
+// TestTheLogsKeysArePinnedOnce, when the device is enrolled; one that was enrolled without them gets them at its next
+// contact, and nothing changes them afterwards.
+func TestTheLogsKeysArePinnedOnce(t *testing.T) {
+	s := newServer(t)
+	i := s.installation()
+	d := i.desk()
+	i.begin(d)
+	pinned := func() trust {
+		t.Helper()
+		raw, err := os.ReadFile(d.deviceFile())
+		var dev device
+		if err = errors.Join(err, json.Unmarshal(raw, &dev)); err != nil {
+			t.Fatal(err)
+		}
+		return dev.Trust
+	}
+	first := pinned()
+	if first.Origin != logOrigin || len(first.LogKeys) != 1 {
+		t.Fatalf("pinned %+v", first)
+	}
+	_, other, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forked := func(d *Desk) bool {
+		t.Helper()
+		ob, err := d.Outbox()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+			if ob.State().Blocked == stead.CodeLogForked {
+				return true
+			}
+		}
+		return false
+	}
+	d = i.restart(d, func() { s.mu.Lock(); defer s.mu.Unlock(); s.logKey = other })
+	if now := pinned(); now.LogKeys[0] != first.LogKeys[0] {
+		t.Errorf("pinned anew: %+v", now)
+	}
+	if !forked(d) {
+		t.Error("another key signs the log, and nothing is said")
+	}
+	d = i.restart(d, func() {
+		if err := d.save(device{ID: stead.DeviceID(s.deviceID), Instance: d.platform().Instance, Outbox: true}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if now := pinned(); len(now.LogKeys) != 1 || now.LogKeys[0] == first.LogKeys[0] {
+		t.Errorf("pinned %+v", now)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -36,9 +37,12 @@ type server struct {
 	refused  map[string]bool   // whose refresh tokens are revoked
 	aliases  map[string]stead.Pseudonym
 	deviceID string         // what an enrolment answers
+	next     map[string]int // by epoch, the sequence that is wanted
+	logKey   ed25519.PrivateKey
 	records  []audit.Record // in the order of arrival
 	senders  []string       // whose tokens brought them
 	ends     []string       // requests to end a session
+	held     bool           // records are answered with an error
 	entered  chan struct{}  // while not nil, /v1/me reports here and waits for release
 	release  chan struct{}
 }
@@ -51,7 +55,7 @@ func newServer(t *testing.T) *server {
 	}
 	s := &server{T: t, key: key, chosen: "st-ada", nonces: map[string]string{}, people: map[string]string{}, refused: map[string]bool{},
 		aliases:  map[string]stead.Pseudonym{"st-ada": stead.NewPseudonym(), "st-bea": stead.NewPseudonym()},
-		deviceID: "00112233445566778899aabbccddeeff"}
+		deviceID: "00112233445566778899aabbccddeeff", next: map[string]int{}, logKey: key}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", s.discovery)
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
@@ -69,6 +73,12 @@ func newServer(t *testing.T) *server {
 		reply(w, http.StatusOK, api.Enrolled{DeviceID: s.deviceID})
 	})
 	mux.HandleFunc("POST /v1/audit/{device}/{epoch}", s.take)
+	mux.HandleFunc("POST /v1/audit/{device}/{epoch}/head", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		reply(w, http.StatusOK, api.RecordAck{NextSeq: int64(max(s.next[r.PathValue("epoch")], 1))})
+	})
+	s.serveLog(mux)
 	mux.HandleFunc("POST /v1/sessions/{id}/end", func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -166,6 +176,10 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.held {
+		reply(w, http.StatusServiceUnavailable, nil)
+		return
+	}
 	for _, item := range b.Records {
 		rec, err := audit.Decode(item.Envelope)
 		if err != nil {
@@ -173,7 +187,39 @@ func (s *server) take(w http.ResponseWriter, r *http.Request) {
 		}
 		s.records, s.senders = append(s.records, rec), append(s.senders, s.person(r))
 	}
-	reply(w, http.StatusOK, api.RecordAck{NextSeq: b.FirstSeq + int64(len(b.Records))})
+	next := b.FirstSeq + int64(len(b.Records))
+	s.next[r.PathValue("epoch")] = int(next)
+	reply(w, http.StatusOK, api.RecordAck{NextSeq: next})
+}
+
+const logOrigin = "log.stead.test"
+
+// serveLog serves a log that is still empty, so that nothing is ever proven.
+func (s *server) serveLog(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/log/trust", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		vkey, err := audit.LogKey(logOrigin, s.logKey.Public().(ed25519.PublicKey))
+		if err != nil {
+			s.Error(err)
+		}
+		reply(w, http.StatusOK, map[string]any{"origin": logOrigin, "log_keys": []string{vkey}, "recovery_keys": []string{}})
+	})
+	mux.HandleFunc("GET /v1/log/statements", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, map[string]any{"statements": []string{}})
+	})
+	mux.HandleFunc("GET /v1/audit/{device}/{epoch}/positions", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, map[string]any{"first": 1, "positions": []int64{}})
+	})
+	mux.HandleFunc("GET /log/checkpoint", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		signed, err := audit.SignCheckpoint(s.logKey, audit.Checkpoint{Origin: logOrigin, Root: sha256.Sum256(nil)})
+		if err != nil {
+			s.Error(err)
+		}
+		_, _ = w.Write(signed)
+	})
 }
 
 func (s *server) choose(who string) {
@@ -201,6 +247,17 @@ func (s *server) holdMe() (entered <-chan struct{}, release func()) {
 		s.entered = nil
 		close(out)
 	}
+}
+
+// holdRecords makes the platform refuse records until the function it returns is called.
+func (s *server) holdRecords() (release func()) {
+	set := func(to bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.held = to
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 func (s *server) received() []audit.Record {

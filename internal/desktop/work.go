@@ -105,7 +105,11 @@ func (d *Desk) begin(ctx context.Context, me api.Me, dev device) (Stage, *api.Me
 	w := &work{me: me, device: dev.ID, outbox: ob}
 	var run context.Context
 	run, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.wg.Go(func() { ob.Run(run, platform) })
+	w.wg.Go(func() {
+		if err := ob.Run(run, platform, platform.Log(dev.ID)); err != nil {
+			d.cfg.Log.Error("the outbox is not drained", "err", err)
+		}
+	})
 	w.session = session.New(session.Config{Outbox: ob, Platform: platform, Pulse: platform, Browsers: browsers{d.root, d.cfg.OnBrowser}, Signer: d.signer, Device: dev.ID,
 		Agent: session.Agent{ID: stead.StaffID(me.ID), Pseudonym: pseudonym}, Issuer: d.cfg.PlatformURL,
 		Journal: filepath.Join(d.cfg.DataDir, "journal.json"), Log: d.cfg.Log, OnChange: d.cfg.OnLive})

@@ -44,7 +44,7 @@ func (o orders) config() outbox.Config {
 		panic(err)
 	}
 	key := deviceKey(o.Key)
-	return outbox.Config{Device: o.Device, Signer: key, KeyID: audit.KeyID(key.Public().(ed25519.PublicKey)), Sealer: sealer{gcm}}
+	return outbox.Config{Device: o.Device, Signer: key, KeyID: audit.KeyID(key.Public().(ed25519.PublicKey)), Sealer: sealer{gcm}, Trust: o.Trust}
 }
 
 // bearer is an access token that lasts as long as the test.
@@ -140,3 +140,6 @@ func (h holding) holds(answered, all memory) error {
 func leafHex(leaf [32]byte) string { return hex.EncodeToString(leaf[:]) }
 
 func leafOf(envelope []byte) string { return leafHex(audit.Leaf(envelope)) }
+
+// log is the platform's log as the device reads it.
+func (o orders) log() outbox.Log { return o.client().Log(o.Device) }

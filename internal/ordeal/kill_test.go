@@ -31,7 +31,7 @@ func deviceUntilKilled(o orders) {
 		childFails("open", err)
 	}
 	say("open")
-	go box.Run(ctx, o.client())
+	go func() { _ = box.Run(ctx, o.client(), o.log()) }()
 	over := time.NewTimer(o.Life)
 	if o.Life == 0 {
 		over.Stop()

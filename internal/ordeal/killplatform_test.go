@@ -61,7 +61,7 @@ func TestKill9OfThePlatform(t *testing.T) {
 	var mu sync.Mutex
 	ctx, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
-	work.Go(func() { box.Run(ctx, o.client()) })
+	work.Go(func() { _ = box.Run(ctx, o.client(), o.log()) })
 	for range 4 {
 		work.Go(func() {
 			for ctx.Err() == nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"stead/internal/stead"
+
+	"stead/internal/desktop/outbox"
 )
 
 // childEnv makes this binary a process that may die. Its value is the orders as JSON.
@@ -28,6 +30,7 @@ type orders struct {
 	Platform string // its address
 	Token    string // an access token
 	Issuer   string
+	Trust    outbox.Trust // of the platform's log
 	Listen   string
 	Seed     uint64
 	Records  int

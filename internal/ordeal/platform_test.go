@@ -145,7 +145,14 @@ func (b *backend) enrol(name string) orders {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return orders{Device: id, Key: name, Platform: b.server.URL, Token: b.token, Issuer: b.issuer}
+	o := orders{Device: id, Key: name, Platform: b.server.URL, Token: b.token, Issuer: b.issuer}
+	for o.Trust.Valid() != nil { // until the platform has signed its first checkpoint
+		if o.Trust, _, err = o.client().LogTrust(ctx); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return o
 }
 
 // logged waits until everything that was taken in is in the log and signed.

@@ -51,7 +51,7 @@ func TestWeekOffline(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	drainAll(t, box, platform)
+	drainAll(t, box, platform, platform.Log(o.Device))
 	took := time.Since(began)
 	if err := box.Close(); err != nil {
 		t.Fatal(err)
@@ -124,22 +124,23 @@ func jumpingClock(day int, seed uint64) func() time.Time {
 	}
 }
 
-// drainAll lets Run drain until nothing is pending. Whenever it waits after a failure, somebody with patience left
+// drainAll lets Run drain until nothing is pending and everything is proven. Whenever it waits after a failure, somebody with patience left
 // kicks it, or the test would take as long as the pauses.
-func drainAll(t *testing.T, box *outbox.Outbox, platform outbox.Platform) {
+func drainAll(t *testing.T, box *outbox.Outbox, platform outbox.Platform, log outbox.Log) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var run sync.WaitGroup
-	run.Go(func() { box.Run(ctx, platform) })
+	run.Go(func() { _ = box.Run(ctx, platform, log) })
 	failures := map[stead.Code]int{} // as often as somebody looked
 	look := time.NewTicker(25 * time.Millisecond)
 	defer look.Stop()
-	for box.State().Pending > 0 && ctx.Err() == nil {
-		if s := box.State(); s.LastError != "" {
+	for s := box.State(); (s.Pending > 0 || s.Unreceipted > 0) && ctx.Err() == nil; s = box.State() {
+		if s.LastError != "" || s.ReceiptError != "" {
 			failures[s.LastError]++
+			failures[s.ReceiptError]++
 			box.Kick()
-			if fatal(s.LastError) {
+			if fatal(s.LastError) || fatal(s.ReceiptError) {
 				break
 			}
 		}
@@ -161,5 +162,5 @@ func drainAll(t *testing.T, box *outbox.Outbox, platform outbox.Platform) {
 
 // fatal reports whether the platform refused what a sound device sent.
 func fatal(code stead.Code) bool {
-	return code == stead.CodeChainFork || code == stead.CodeChainGap || code == stead.CodeRecordInvalid
+	return code == stead.CodeChainFork || code == stead.CodeChainGap || code == stead.CodeRecordInvalid || code == stead.CodeLogForked
 }

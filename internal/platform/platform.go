@@ -135,7 +135,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 		Desk:   &casework.Desk{Store: st, Ledger: led},
 		Tokens: tokens,
 		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log, Origin: origin,
-		RecoveryKeys: c.RecoveryKeys})
+		RecoveryKeys: c.RecoveryKeys, OutboxKey: ring.OutboxKey()})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type TokenSource interface {
 // Client is safe for concurrent use.
 type Client struct {
 	raw    *api.Client
+	http   *http.Client
 	base   string
 	tokens TokenSource
 }
@@ -46,11 +47,12 @@ func New(base string, tokens TokenSource, hc *http.Client) (*Client, error) {
 	own := *hc
 	// A redirect would carry the access token to wherever the answer says.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	raw, err := api.NewClient(strings.TrimSuffix(base, "/"), api.WithHTTPClient(&own))
+	base = strings.TrimSuffix(base, "/")
+	raw, err := api.NewClient(base, api.WithHTTPClient(&own))
 	if err != nil {
 		return nil, stead.Errorf(stead.CodeConfigInvalid, "platform address").Because(err)
 	}
-	return &Client{raw: raw, base: base, tokens: tokens}, nil
+	return &Client{raw: raw, http: &own, base: base, tokens: tokens}, nil
 }
 
 // auth adds the access token to a request.
@@ -75,7 +77,7 @@ func read[T any](resp *http.Response, err error) (T, error) {
 		return out, stead.E(stead.CodeUnreachable, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return out, refusal(resp, body)
+		return out, paused(resp, refusal(resp, body))
 	}
 	if err := json.Unmarshal(body, &out); err != nil {
 		return out, stead.E(stead.CodeVersion, err)
@@ -102,7 +104,7 @@ func (e *gapError) Unwrap() error { return stead.E(stead.CodeChainGap, nil) }
 func refusal(resp *http.Response, body []byte) error {
 	var p api.Problem
 	if err := json.Unmarshal(body, &p); err != nil || !stead.Code(p.Code).Known() {
-		if resp.StatusCode >= 500 {
+		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 			return stead.Errorf(stead.CodeUnreachable, "status %d", resp.StatusCode)
 		}
 		return stead.Errorf(stead.CodeVersion, "status %d", resp.StatusCode)
@@ -113,6 +115,9 @@ func refusal(resp *http.Response, body []byte) error {
 	e := stead.E(stead.Code(p.Code), nil)
 	if p.Detail != nil {
 		e.Detail = *p.Detail
+	}
+	if e.Code == stead.CodeRecordInvalid && p.BadSeq != nil && *p.BadSeq > 0 {
+		return &recordError{e, uint64(*p.BadSeq)}
 	}
 	return e
 }

@@ -14,7 +14,11 @@ func (c *Client) PostRecords(ctx context.Context, b outbox.Batch) (outbox.Ack, e
 		Records: make([]api.DeviceRecord, 0, len(b.Items))}
 	for _, item := range b.Items {
 		rec := api.DeviceRecord{Envelope: item.Envelope, Texts: make([]api.RecordText, 0, len(item.Texts))}
-		for _, t := range item.Texts {
+		if item.Quarantined != "" {
+			rec.Quarantined = &item.Quarantined
+		}
+		for i := range item.Texts {
+			t := &item.Texts[i]
 			rec.Texts = append(rec.Texts, api.RecordText{Name: t.Name, Salt: t.Salt[:], Value: t.Value})
 		}
 		req.Records = append(req.Records, rec)

@@ -56,9 +56,12 @@ type answer struct {
 
 // Append writes the entry and returns when it is on disk (fsync), chained, and vouched for by a signed head.
 //
-// CodeRecordInvalid means that the entry can never be a record. CodeOutboxWrite means that the caller must not go on;
+// A session intent is refused, and nothing written, while the platform's log contradicts itself (CodeLogForked), while
+// this machine's chain was rolled back or forked (CodeChainFork), and when there is too little room for what has to
+// follow it (CodeOutboxFull). CodeRecordInvalid means that the entry can never be a record. CodeOutboxWrite means that the caller must not go on;
 // the record may exist nevertheless, when the flush failed after the write or ctx ended before the answer.
-// CodeOutboxDamaged means that nothing can be appended until somebody looked at the file.
+// CodeOutboxDamaged means that nothing can be appended until somebody looked at the file. CodeOutboxRecovered refuses a
+// session.intent, see Recover.
 func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 	if e.EventID == uuid.Nil {
 		e.EventID = stead.NewEventID()
@@ -66,6 +69,14 @@ func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 	size, err := measure(e, o.cfg)
 	if err != nil {
 		return Placed{}, stead.E(stead.CodeRecordInvalid, err)
+	}
+	if e.Kind == audit.SessionIntent {
+		if err := o.mayStart(); err != nil {
+			return Placed{}, err
+		}
+	}
+	if err := o.admit(e.Kind); err != nil {
+		return Placed{}, err
 	}
 	r := &request{entry: e, size: size, answered: make(chan answer, 1)}
 	select {

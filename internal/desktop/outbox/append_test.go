@@ -167,7 +167,9 @@ func TestClosedOutboxRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	o.Run(context.Background(), newLedger()) // returns at once
+	if err := o.Run(context.Background(), newLedger(), nil); err != nil { // returns at once
+		t.Error(err)
+	}
 }
 
 func TestASealedRecordOpensOnlyInItsPlace(t *testing.T) {

@@ -18,13 +18,6 @@ type written struct {
 	wall   int64
 }
 
-// acknowledgement is a watermark on its way to the committer.
-type acknowledgement struct {
-	epoch    audit.Epoch
-	seq      uint64
-	answered chan error
-}
-
 // committer is the one goroutine that writes. It ends with the outbox's life; whoever handed it something by then is
 // answered.
 func (o *Outbox) committer() {
@@ -35,8 +28,8 @@ func (o *Outbox) committer() {
 		select {
 		case first := <-o.appends:
 			err = o.commit(o.gather(first))
-		case a := <-o.acks:
-			err = o.forget(a)
+		case c := <-o.changes:
+			err = o.apply(c)
 		case <-o.life.Done():
 			return
 		}
@@ -57,21 +50,22 @@ func (o *Outbox) commit(group []*request) error {
 		answerAll(group, err)
 		return nil
 	}
+	return o.writeGroup(f, group)
+}
+
+func (o *Outbox) writeGroup(f *file, group []*request) error {
 	w, err := o.place(f, group)
 	if err != nil { // nothing was written
 		answerAll(group, stead.E(stead.CodeOutboxWrite, err))
 		return nil
 	}
 	if err := f.write(w); err != nil {
-		answerAll(group, stead.E(stead.CodeOutboxWrite, err))
-		return err
+		return o.rescue(group, w, err)
 	}
 	o.mu.Lock()
 	f.wrote(w)
 	o.mu.Unlock()
-	for i, r := range group {
-		r.answered <- answer{placed: w.placed[i]}
-	}
+	answerPlaced(group, w)
 	nudge(o.wake)
 	return nil
 }
@@ -132,58 +126,42 @@ func (o *Outbox) reopen() (*file, error) {
 	return nil, stead.E(stead.CodeOutboxWrite, err)
 }
 
-// Acknowledge says that the platform holds every record of the epoch up to seq. Only then, and in the same commit as
-// the new watermark, the records are deleted. An older watermark than the present one changes nothing.
+// Acknowledge says that the platform holds every record of the epoch up to seq. They are not sent again, and stay
+// until the log is proven to hold them. An older mark than the present one changes nothing.
 //
 // CodeChainFork means that the platform claims records this outbox does not have: another epoch, or a sequence beyond
 // its head.
 func (o *Outbox) Acknowledge(ctx context.Context, epoch audit.Epoch, seq uint64) error {
-	a := &acknowledgement{epoch: epoch, seq: seq, answered: make(chan error, 1)}
-	select {
-	case o.acks <- a:
-	case <-o.life.Done():
-		return stead.E(stead.CodeOutboxWrite, errClosed)
-	case <-ctx.Done():
-		return stead.E(stead.CodeOutboxWrite, ctx.Err())
-	}
-	select {
-	case err := <-a.answered:
-		return err
-	case <-ctx.Done():
-		return stead.E(stead.CodeOutboxWrite, ctx.Err())
-	}
-}
-
-// forgetAtOnce is how many records one transaction deletes.
-const forgetAtOnce = 1000
-
-// forget moves the watermark and deletes what lies below it, and answers. Like commit, it returns the file's error.
-func (o *Outbox) forget(a *acknowledgement) error {
-	f, err := o.usable()
-	switch {
-	case err != nil:
-	case a.epoch != f.head.Epoch:
-		err = stead.Errorf(stead.CodeChainFork, "the platform acknowledged epoch %s", a.epoch)
-	case a.seq > f.head.Seq:
-		err = stead.Errorf(stead.CodeChainFork, "the platform holds record %d, this machine ends at %d", a.seq, f.head.Seq)
-	}
-	if err != nil {
-		a.answered <- err
-		return nil
-	}
-	for f.acked.Seq < a.seq {
-		mark, oldest, err := f.delete(min(a.seq, f.acked.Seq+forgetAtOnce))
+	var refused error
+	err := o.change(ctx, func(f *file) error {
+		if refused = f.claims(epoch, seq); refused != nil || seq <= f.acked.Seq {
+			return nil
+		}
+		m, oldest, err := f.acknowledge(seq)
 		if err != nil {
-			a.answered <- stead.E(stead.CodeOutboxWrite, err)
 			return err
 		}
 		o.mu.Lock()
-		f.acked, f.oldest = mark, oldest
+		defer o.mu.Unlock()
+		f.acked, f.oldest = m, oldest
 		close(o.advanced)
 		o.advanced = make(chan struct{})
-		o.mu.Unlock()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	a.answered <- nil
+	return refused
+}
+
+// claims returns nil when it can be that the platform holds the records of the epoch up to seq.
+func (f *file) claims(epoch audit.Epoch, seq uint64) error {
+	switch {
+	case epoch != f.head.Epoch:
+		return stead.Errorf(stead.CodeChainFork, "the platform acknowledged epoch %s", epoch)
+	case seq > f.head.Seq:
+		return stead.Errorf(stead.CodeChainFork, "the platform holds record %d, this machine ends at %d", seq, f.head.Seq)
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -80,7 +81,12 @@ func TestKill9LosesNothing(t *testing.T) {
 // appendUntilKilled lets a child append, kills it within 30 ms of its first answer, and notes what it answered.
 func appendUntilKilled(t *testing.T, path string, known map[uint64]string) {
 	t.Helper()
-	cmd := child(t, "append", filepath.Dir(path))
+	runUntilKilled(t, child(t, "append", filepath.Dir(path)), time.Duration(rand.IntN(30_000))*time.Microsecond, known)
+}
+
+// runUntilKilled runs a child that appends, kills it so long after its first answer, and notes what it answered.
+func runUntilKilled(t *testing.T, cmd *exec.Cmd, after time.Duration, known map[uint64]string) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +98,10 @@ func appendUntilKilled(t *testing.T, path string, known map[uint64]string) {
 	var kill *time.Timer
 	for lines.Scan() {
 		if kill == nil { // from the first answer on, so that every round has some
-			kill = time.AfterFunc(time.Duration(rand.IntN(30_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+			kill = time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
 		}
-		if strings.HasPrefix(lines.Text(), "open") || strings.HasPrefix(lines.Text(), "append") {
-			t.Fatal(lines.Text())
+		if word, why, failed := strings.Cut(lines.Text(), ": "); failed {
+			t.Fatal(word, why)
 		}
 		var seq uint64
 		var leaf string

@@ -2,8 +2,6 @@ package outbox
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -18,70 +16,126 @@ import (
 	"stead/internal/stead"
 )
 
-// create writes a new, empty outbox beside path, flushes it and gives it the name, so that a half-made file never
-// has it: bbolt is not safe against a power cut while it initialises a file.
+// create makes a new, empty outbox at path.
 func create(path string, cfg Config) error {
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(folder, filepath.Base(path)+".new-*") // 0600
+	tmp, err := prepare(path, cfg, beginning{generation: 1})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(tmp.Name()) }()
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	db, _, err := openBolt(tmp.Name(), false)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(db.Update(func(tx *bolt.Tx) error { return initialise(tx, cfg) }), db.Close()); err != nil {
-		return err
-	}
-	// A link, unlike a rename, never replaces a file that another process created in the meantime.
-	err = os.Link(tmp.Name(), path)
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) { // a file system without links
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(folder)
+	defer func() { _ = os.Remove(tmp) }()
+	return publish(tmp, path)
 }
 
-// initialise fills a new database: a fresh epoch, a fresh data key and a signed head before the first record.
-func initialise(tx *bolt.Tx, cfg Config) error {
-	meta, err := tx.CreateBucket(metaBucket)
+// beginning is what a new file starts with.
+type beginning struct {
+	generation uint64
+	recovered  *Recovered // what it is begun after; nil for a device's first
+	first      audit.Body // of the record that says so
+	rescue     func(*file) error
+	proof      *proof   // what was known of the log; nil for nothing
+	owed       [][]byte // names of evidence that the platform is to read
+}
+
+// prepare writes a new outbox beside path under another name and flushes it, so that a half-made file never has the
+// real one: bbolt is not safe against a power cut while it initialises a file. It returns that name.
+func prepare(path string, cfg Config, b beginning) (tmp string, err error) {
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	t, err := os.CreateTemp(folder, filepath.Base(path)+".new-*") // 0600
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(t.Name())
+		}
+	}()
+	if err := t.Close(); err != nil {
+		return "", err
+	}
+	db, handle, err := openBolt(t.Name(), false)
+	if err != nil {
+		return "", err
+	}
+	f := &file{db: db, handle: handle, generation: b.generation}
+	err = guard(func() error {
+		if err := db.Update(func(tx *bolt.Tx) error { return f.initialise(tx, cfg, b) }); err != nil || b.rescue == nil {
+			return err
+		}
+		return b.rescue(f)
+	})
+	return t.Name(), errors.Join(err, guard(db.Close))
+}
+
+// publish gives a prepared file its name, durably. A link, unlike a rename, never replaces a file that another
+// process created in the meantime.
+func publish(tmp, path string) error {
+	err := os.Link(tmp, path)
+	if linkless(err) {
+		err = os.Rename(tmp, path)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err := tx.CreateBucket(pendingBucket); err != nil {
-		return err
+	return syncFolder(filepath.Dir(path))
+}
+
+// linkless reports that the file system knows no hard links.
+func linkless(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM)
+}
+
+func buckets() [][]byte {
+	return [][]byte{metaBucket, pendingBucket, receiptBucket, quarantineBucket, salvagedBucket, owedBucket}
+}
+
+// initialise fills a new database: a fresh epoch, a fresh data key and a signed head, before the first record or
+// after the one that says what this file follows.
+func (f *file) initialise(tx *bolt.Tx, cfg Config, b beginning) error {
+	for _, name := range buckets() {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
 	}
-	const generation = 1
-	key := make([]byte, 32)
-	rand.Read(key) // never fails since Go 1.24
-	head := audit.Head{Device: cfg.Device, Epoch: audit.NewEpoch()}
-	sig, err := audit.SignHead(cfg.Signer, head)
+	c, key, err := newCard(cfg, b.generation)
 	if err != nil {
 		return err
 	}
-	for k, v := range map[string][]byte{
-		"format": formatLine(formatVersion), "device": []byte(cfg.Device), "epoch": head.Epoch[:],
-		"generation": seqKey(generation), "data_key": cfg.Sealer.Seal(key, keyAAD(generation)),
-		"head": encodeHead(head, sig), "acknowledged": encodeMark(mark{}),
-	} {
-		if err := meta.Put([]byte(k), v); err != nil {
+	if f.aead, err = audit.NewDataKey(key); err != nil {
+		return err
+	}
+	f.head = audit.Head{Device: cfg.Device, Epoch: c.Epoch}
+	values := map[string][]byte{"format": formatLine(formatVersion), "card": c.encode(), "acknowledged": encodeMark(mark{}), "receipted": encodeMark(mark{})}
+	if b.recovered != nil {
+		if values["recovered"], err = b.recovered.encode(); err != nil {
+			return err
+		}
+		if err := f.firstRecord(tx, cfg, b.first); err != nil {
+			return err
+		}
+	}
+	if b.proof != nil {
+		if err := f.putProof(tx, *b.proof); err != nil {
+			return err
+		}
+	}
+	for _, name := range b.owed {
+		if err := tx.Bucket(owedBucket).Put(owedKey(name), []byte{}); err != nil {
+			return err
+		}
+	}
+	if f.sig, err = audit.SignHead(cfg.Signer, f.head); err != nil {
+		return err
+	}
+	values["head"] = encodeHead(f.head, f.sig)
+	for k, v := range values {
+		if err := tx.Bucket(metaBucket).Put([]byte(k), v); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func keyAAD(generation uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte("stead-outbox-key/v1\x00"), generation)
 }
 
 // syncFolder makes a new name durable. Windows has no such call: NTFS journals names by itself.
@@ -116,6 +170,11 @@ func openFile(ctx context.Context, path string, cfg Config) (*file, error) {
 		for _, name := range left {
 			_ = os.Remove(name)
 		}
+	}
+	_ = makeReserve(path) // a disk that is too full for it starts no session, see mayStart
+	if err := settle(path, f); err != nil {
+		f.giveUp(err)
+		return nil, openError(path, err)
 	}
 	return f, nil
 }

@@ -5,21 +5,38 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"stead/internal/stead"
 )
 
-// soundFile returns the bytes of a closed outbox with acknowledged and pending records, and what it holds pending.
-func soundFile(t *testing.T) ([]byte, []Item, State) {
+// soundFile returns the bytes of a closed outbox with receipted, acknowledged and pending records, some of them in
+// quarantine, under a log that changed its key, and what it holds.
+func soundFile(t *testing.T) ([]byte, content) {
 	t.Helper()
 	path := newPath(t)
-	o := open(t, path)
-	epoch := appendN(t, o, 60)[0].Epoch
-	if err := o.Acknowledge(t.Context(), epoch, 30); err != nil {
+	o, l := open(t, path), newLedger()
+	l.poison[5], l.poison[25] = true, true
+	settled(t, o, l, 10)
+	l.log.tell(handover("log", "log2"))
+	l.log.set(func() { l.log.key = "log2" })
+	settled(t, o, l, 10)
+	l.log.withhold = true
+	appendN(t, o, 10)
+	if err := o.Drain(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	items, state := allPending(t, o), o.State()
+	l.log.rewrite(l.log.others(3))
+	if _, err := o.prove(t.Context(), l.log); stead.CodeOf(err) != stead.CodeLogForked {
+		t.Fatal(err)
+	}
+	for range 30 {
+		if _, err := o.Append(t.Context(), end()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was := contentOf(t, o)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +46,21 @@ func soundFile(t *testing.T) ([]byte, []Item, State) {
 	}
 	// Without the room at the end, where nothing can be damaged.
 	used := (len(bytes.TrimRight(data, "\x00")) + os.Getpagesize() - 1) / os.Getpagesize() * os.Getpagesize()
-	return data[:used], items, state
+	return data[:used], was
+}
+
+// content is all that an outbox holds.
+type content struct {
+	State      State
+	Items      []Item
+	Receipts   []Receipt
+	Quarantine []Quarantined
+	Proof      proof
+}
+
+func contentOf(t *testing.T, o *Outbox) content {
+	t.Helper()
+	return content{o.State(), allPending(t, o), receiptsOf(t, o), quarantineOf(t, o), o.file.proof}
 }
 
 // damage is one way to spoil a file.
@@ -66,7 +97,7 @@ func damages(rng *rand.Rand) []damage {
 // TestDamageIsNeverSilent damages a file in many ways, each once: opening it either reports the damage, or finds
 // everything as it was. Nothing ends the process, and a refused file stays as it is.
 func TestDamageIsNeverSilent(t *testing.T) {
-	sound, items, state := soundFile(t)
+	sound, was := soundFile(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d, %d bytes", seed, len(sound))
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -75,7 +106,7 @@ func TestDamageIsNeverSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	untouched := open(t, path) // or everything below would be reported for nothing
-	if !sameContent(t, untouched, items, state) || untouched.Close() != nil {
+	if !reflect.DeepEqual(contentOf(t, untouched), was) || untouched.Close() != nil {
 		t.Fatal("the undamaged file has other content")
 	}
 	for _, k := range damages(rng) {
@@ -96,7 +127,7 @@ func TestDamageIsNeverSilent(t *testing.T) {
 				reported++
 				continue
 			}
-			if !sameContent(t, o, items, state) {
+			if !reflect.DeepEqual(contentOf(t, o), was) {
 				t.Errorf("%s, %d: opened with other content", k.name, n)
 			}
 			if err := o.Close(); err != nil {
@@ -108,20 +139,6 @@ func TestDamageIsNeverSilent(t *testing.T) {
 			t.Errorf("%s: nothing was reported", k.name)
 		}
 	}
-}
-
-func sameContent(t *testing.T, o *Outbox, items []Item, state State) bool {
-	t.Helper()
-	got := allPending(t, o)
-	if o.State() != state || len(got) != len(items) {
-		return false
-	}
-	for i := range got {
-		if !bytes.Equal(got[i].Envelope, items[i].Envelope) || got[i].Texts[0] != items[i].Texts[0] || got[i].Texts[1] != items[i].Texts[1] {
-			return false
-		}
-	}
-	return true
 }
 
 // TestCutWhileOpenDoesNotEndTheProcess: the file loses its pages under a running outbox.

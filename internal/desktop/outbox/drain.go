@@ -3,14 +3,14 @@ package outbox
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"fmt"
 	"time"
 
 	"stead/internal/audit"
 	"stead/internal/stead"
 )
 
-// Ack is the platform's answer to a batch.
+// Ack is the platform's answer to a batch or a head.
 type Ack struct {
 	Epoch   audit.Epoch
 	NextSeq uint64 // the first sequence it does not hold
@@ -20,30 +20,43 @@ type Ack struct {
 // there, now or from before. The errors that Drain understands carry these codes:
 //
 //	CodeChainGap       the batch begins beyond what the platform holds; the Ack says where it wants to go on
-//	CodeChainFork      the platform holds another record in one of the places
-//	CodeRecordInvalid  a record does not verify there
+//	CodeChainFork      the platform holds another record in one of the places, or more than the head claims
+//	CodeRecordInvalid  a record does not verify there; the error may have a method BadSeq() uint64 that says which
 //
-// Whatever else goes wrong is tried again.
+// Whatever else goes wrong is tried again, not before the time that a method RetryAfter() time.Duration of the error
+// asks for.
 type Platform interface {
 	PostRecords(ctx context.Context, b Batch) (Ack, error)
+	// PostHead says where this machine's chain ends, signed (audit.SignHead), so that silence is visible.
+	PostHead(ctx context.Context, head audit.Head, sig []byte) (Ack, error)
 }
 
-// The back-off between passes that failed: full jitter below a ceiling that doubles.
+// When the head is posted before records are.
 const (
-	firstCeiling = time.Second
-	lastCeiling  = 5 * time.Minute
+	headEvery   = 15 * time.Minute // of silence
+	headCareful = 5 * time.Second  // of silence, while not everything that was acknowledged is proven
 )
+
+// contact is how the platform was last spoken to.
+type contact struct {
+	at     time.Time
+	failed bool // since then
+}
 
 // Drain sends what is pending, in order and one batch at a time, until nothing is left or something fails. Several
 // callers take turns.
+//
+// CodeChainFork means that the platform knows another history of this machine, CodeLogForked that it does not hold
+// what it had acknowledged. Both are kept, and no session can be started, until the platform agrees again.
 func (o *Outbox) Drain(ctx context.Context, p Platform) error {
 	select {
 	case <-o.draining:
 	case <-ctx.Done():
 		return stead.E(stead.CodeUnreachable, ctx.Err())
 	}
-	defer func() { o.draining <- struct{}{} }()
 	err := o.drain(ctx, p)
+	o.contact.failed = err != nil
+	o.draining <- struct{}{}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.last, o.nextTry = stead.CodeOf(err), time.Time{}
@@ -51,95 +64,159 @@ func (o *Outbox) Drain(ctx context.Context, p Platform) error {
 }
 
 func (o *Outbox) drain(ctx context.Context, p Platform) error {
+	if err := o.drainSalvaged(ctx, p); err != nil {
+		return err
+	}
+	if err := o.greet(ctx, p); err != nil {
+		return err
+	}
 	var after uint64
+	limit := BatchRecords
 	for rewound := false; ; {
-		b, err := o.Pending(ctx, after, BatchRecords)
-		if err != nil || len(b.Items) == 0 {
+		b, err := o.Pending(ctx, after, limit)
+		if err != nil {
 			return err
+		}
+		if len(b.Items) == 0 {
+			return errors.Join(o.agreed(ctx), o.drainOwed(ctx, p))
 		}
 		ack, err := p.PostRecords(ctx, b)
-		gap := stead.CodeOf(err) == stead.CodeChainGap
-		if err != nil && !gap {
+		if err == nil && ack.NextSeq <= b.First {
+			err = stead.Errorf(stead.CodeChainGap, "the platform took no record and wants %d", ack.NextSeq)
+		}
+		switch stead.CodeOf(err) {
+		case "":
+			o.contact.at = time.Now()
+			after, err = o.accept(ctx, b, ack)
+			rewound, limit = false, BatchRecords
+		case stead.CodeChainGap:
+			if !rewound { // once is enough
+				after, err = o.rewind(ctx, b, ack, err)
+			}
+			rewound = true
+		case stead.CodeChainFork:
+			err = errors.Join(err, o.find(ctx, rolledBackIn, err))
+		case stead.CodeRecordInvalid:
+			limit, err = o.blame(ctx, b, limit, err)
+		}
+		if err != nil {
 			return err
 		}
-		if ack.NextSeq <= b.First { // the platform took nothing of this batch
-			if err == nil {
-				err = stead.Errorf(stead.CodeChainGap, "the platform took no record and wants %d", ack.NextSeq)
-			}
-			// It wants earlier ones. They can be had as long as they were not acknowledged; once is enough.
-			if rewound || ack.NextSeq == b.First || ack.NextSeq <= o.State().Acknowledged {
-				return err
-			}
-			rewound, after = true, ack.NextSeq-1
-			continue
-		}
-		if gap {
-			return err // and yet it holds the batch's first record: it contradicts itself
-		}
-		if after, err = o.accept(ctx, b, ack); err != nil {
-			return err
-		}
-		rewound = false
 	}
+}
+
+// greet posts the head where the platform has not heard from this machine for a while, or may have been set back
+// meanwhile: at first, after a failure, after a long silence.
+func (o *Outbox) greet(ctx context.Context, p Platform) error {
+	s, err := o.standing()
+	if err != nil {
+		return err
+	}
+	silence := time.Since(o.contact.at)
+	due := o.contact.at.IsZero() || o.contact.failed || silence >= headEvery || s.acked != s.receipted && silence >= headCareful ||
+		s.proof.RolledBack != nil || s.proof.Lost != nil
+	if !due {
+		return nil
+	}
+	ack, err := p.PostHead(ctx, s.head, s.sig)
+	if err == nil {
+		err = s.claims(ack)
+	}
+	if stead.CodeOf(err) == stead.CodeChainFork {
+		return errors.Join(err, o.find(ctx, rolledBackIn, err))
+	}
+	if err != nil {
+		return err
+	}
+	o.contact.at = time.Now()
+	return o.holds(ctx, ack)
+}
+
+func (s standing) claims(ack Ack) error {
+	if ack.NextSeq == 0 {
+		return stead.Errorf(stead.CodeVersion, "the platform does not say which record it wants")
+	}
+	f := file{head: s.head}
+	return f.claims(ack.Epoch, ack.NextSeq-1)
+}
+
+// holds returns nil when the platform still holds what it acknowledged, or when a declared restore explains why it
+// does not.
+func (o *Outbox) holds(ctx context.Context, ack Ack) error {
+	s, err := o.standing()
+	switch {
+	case err != nil:
+		return err
+	case ack.NextSeq > s.acked.Seq:
+		return o.unexcuse(ctx, s)
+	case s.proof.Excused:
+		return nil
+	}
+	lost := forked(fmt.Errorf("the platform acknowledged record %d and now wants %d", s.acked.Seq, ack.NextSeq))
+	err = errors.Join(lost, o.find(ctx, lostIn, lost))
+	nudge(o.doubt) // a restore may have been declared
+	return err
+}
+
+// rewind returns after which record to go on when the platform wants earlier ones than those of the batch. They can be
+// had as long as they were not acknowledged.
+func (o *Outbox) rewind(ctx context.Context, b Batch, ack Ack, gap error) (uint64, error) {
+	if ack.NextSeq == 0 { // it does not say
+		return 0, gap
+	}
+	if err := o.holds(ctx, ack); err != nil {
+		return 0, err
+	}
+	s, err := o.standing()
+	if err != nil {
+		return 0, err
+	}
+	if ack.NextSeq >= b.First || ack.NextSeq <= s.acked.Seq {
+		return 0, gap
+	}
+	return ack.NextSeq - 1, nil
 }
 
 // accept takes over an acknowledgement and returns how far it reaches. Only what was in the batch counts: what the
 // platform may hold beyond it was not compared with ours.
 func (o *Outbox) accept(ctx context.Context, b Batch, ack Ack) (uint64, error) {
-	held := ack.NextSeq - 1
-	if head := o.State().Head; held > head {
-		return 0, stead.Errorf(stead.CodeChainFork, "the platform holds record %d, this machine ends at %d", held, head)
+	s, err := o.standing()
+	if err != nil {
+		return 0, err
 	}
-	held = min(held, b.Items[len(b.Items)-1].Seq)
-	return held, o.Acknowledge(ctx, ack.Epoch, held)
+	if err := s.claims(ack); err != nil {
+		return 0, errors.Join(err, o.find(ctx, rolledBackIn, err))
+	}
+	held := min(ack.NextSeq-1, b.Items[len(b.Items)-1].Seq)
+	if err := o.Acknowledge(ctx, ack.Epoch, held); err != nil {
+		return 0, err
+	}
+	nudge(o.doubt)
+	return held, o.unexcuse(ctx, s)
 }
 
-// Run drains whenever something was appended, and after a failure again and again with growing pauses, until ctx ends
-// or the outbox is closed. There is no last try and no record too old to be sent.
-func (o *Outbox) Run(ctx context.Context, p Platform) {
-	if !o.adopt() {
-		return
+// unexcuse ends what a restore allowed: from here on the platform holds what it acknowledges.
+func (o *Outbox) unexcuse(ctx context.Context, s standing) error {
+	if !s.proof.Excused {
+		return nil
 	}
-	defer o.owned.Done()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(o.life, cancel)()
-	ceiling := firstCeiling
-	for ctx.Err() == nil {
-		err := o.Drain(ctx, p)
-		var again <-chan time.Time
-		if err == nil {
-			ceiling = firstCeiling
-		} else {
-			pause := rand.N(ceiling) //nolint:gosec // G404: it spreads devices out in time and guards nothing
-			again = time.After(pause)
-			ceiling = min(2*ceiling, lastCeiling)
-			o.mu.Lock()
-			o.nextTry = time.Now().Add(pause)
-			o.mu.Unlock()
-		}
-		select {
-		case <-ctx.Done():
-		case <-o.wake:
-		case <-again:
-		case <-o.kick:
-			ceiling = firstCeiling
-		}
-	}
+	return o.revise(ctx, func(_ *file, p *proof) bool {
+		p.Excused = false
+		return true
+	})
 }
 
-// adopt makes Close wait for the caller, unless it already began.
-func (o *Outbox) adopt() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !o.closed {
-		o.owned.Add(1)
+// agreed takes back what the platform said against this machine, once everything was sent and taken.
+func (o *Outbox) agreed(ctx context.Context) error {
+	s, err := o.standing()
+	if err != nil || s.proof.RolledBack == nil && s.proof.Lost == nil {
+		return err
 	}
-	return !o.closed
+	return o.revise(ctx, func(_ *file, p *proof) bool {
+		p.RolledBack, p.Lost = nil, nil
+		return true
+	})
 }
-
-// Kick makes Run try at once and begin its pauses anew: the network came back, or a person is waiting.
-func (o *Outbox) Kick() { nudge(o.kick) }
 
 // WaitDrained returns nil as soon as the platform has acknowledged seq. It kicks Run and waits until ctx ends; then
 // it returns the last drain's error code, or CodeUnreachable when there is none.

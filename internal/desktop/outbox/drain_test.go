@@ -131,6 +131,29 @@ func TestRolledBackFileIsAFork(t *testing.T) {
 type answers struct{ f func(Batch) (Ack, error) }
 
 func (a answers) PostRecords(_ context.Context, b Batch) (Ack, error) { return a.f(b) }
+func (a answers) PostHead(_ context.Context, h audit.Head, _ []byte) (Ack, error) {
+	return Ack{Epoch: h.Epoch, NextSeq: h.Seq + 1}, nil
+}
+
+// TestAnswersThatSayNothingAccuseNobody: which record is wanted is missing.
+func TestAnswersThatSayNothingAccuseNobody(t *testing.T) {
+	o := open(t, newPath(t))
+	appendN(t, o, 1)
+	err := o.Drain(t.Context(), answers{func(b Batch) (Ack, error) { return Ack{Epoch: b.Epoch}, stead.E(stead.CodeChainGap, nil) }})
+	if stead.CodeOf(err) != stead.CodeChainGap || o.State().Blocked != "" {
+		t.Errorf("got %v, %+v", err, o.State())
+	}
+	o.contact = contact{}
+	if err := o.Drain(t.Context(), silent{}); stead.CodeOf(err) != stead.CodeVersion || o.State().Blocked != "" {
+		t.Errorf("got %v, %+v", err, o.State())
+	}
+}
+
+type silent struct{ answers }
+
+func (silent) PostHead(_ context.Context, h audit.Head, _ []byte) (Ack, error) {
+	return Ack{Epoch: h.Epoch}, nil
+}
 
 // TestGapIsRewound: the platform took records, and lost them before they were acknowledged.
 func TestGapIsRewound(t *testing.T) {
@@ -153,7 +176,7 @@ func TestGapIsRewound(t *testing.T) {
 	}
 	appendN(t, o, 1)
 	l.set(func() { l.head.Seq = 2 }) // a platform set back beyond what we have forgotten
-	if err := o.Drain(t.Context(), l); stead.CodeOf(err) != stead.CodeChainGap || o.State().Pending != 1 {
+	if err := o.Drain(t.Context(), l); stead.CodeOf(err) != stead.CodeLogForked || o.State().Pending != 1 || o.State().Blocked != stead.CodeLogForked {
 		t.Errorf("got %v, state %+v", err, o.State())
 	}
 }
@@ -178,7 +201,7 @@ func TestAcknowledgeNeverGoesBackNorBeyond(t *testing.T) {
 func TestRunDeliversAndWaitDrainedReturns(t *testing.T) {
 	o, l := open(t, newPath(t)), newLedger()
 	done := make(chan struct{})
-	go func() { o.Run(t.Context(), l); close(done) }()
+	go func() { defer close(done); _ = o.Run(t.Context(), l, l.log) }()
 	for range 3 {
 		p := appendN(t, o, 1)[0]
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -204,7 +227,7 @@ func TestRunRetriesUntilThePlatformIsBack(t *testing.T) {
 	o, l := open(t, newPath(t)), newLedger()
 	l.refuse, l.calls = stead.E(stead.CodeUnreachable, errors.New("down")), make(chan struct{}, 1)
 	appendN(t, o, 2)
-	go o.Run(t.Context(), l)
+	go func() { _ = o.Run(t.Context(), l, l.log) }()
 	<-l.calls
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	err := o.WaitDrained(ctx, 2)

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
 	bolt "go.etcd.io/bbolt"
 
 	"stead/internal/audit"
@@ -20,19 +18,27 @@ import (
 
 // The buckets and the keys of the first. What lies where:
 //
-//	meta     format        "stead-outbox/1 " and a checksum of it
-//	         device        the device id
-//	         generation    8 bytes: counts the data keys this device's outbox has had
-//	         data_key      the key of pending, sealed by Config.Sealer for this generation
-//	         head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
-//	         acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
-//	         epoch         16 bytes
-//	pending  8 bytes sequence → nonce and AES-256-GCM of the CBOR array [envelope, texts], bound to its place
+//	meta        format        "stead-outbox/1 " and a checksum of it
+//	            card          device, epoch, generation and the sealed data key: see card
+//	            head          8 bytes sequence, 32 bytes leaf, 64 bytes signature of the last record
+//	            acknowledged  8 bytes sequence, 32 bytes leaf of the last record the platform has
+//	            receipted     8 bytes sequence, 32 bytes leaf of the last record that is proven to be in the log
+//	            proof         what is known of the log, sealed; see proof
+//	            recovered     what this file was begun after, see Recovered; missing in a device's first file
+//	pending     8 bytes sequence → the sealed record, see audit.Sealed: every record after the receipted ones
+//	receipts    8 bytes sequence of the first → receipt, sealed
+//	quarantine  8 bytes sequence → quarantined, sealed
+//	salvaged    16 bytes epoch, 8 bytes sequence → the sealed record, saved from a file before this one
+//	owed        "owed:" and the name of a file in the folder evidence that only the platform can read, and that it does not have yet
 //
-// Numbers are big-endian.
+// Numbers are big-endian. Sealed is a nonce and AES-256-GCM under the data key, bound to the place.
 var (
-	metaBucket    = []byte("meta")
-	pendingBucket = []byte("pending")
+	metaBucket       = []byte("meta")
+	pendingBucket    = []byte("pending")
+	receiptBucket    = []byte("receipts")
+	quarantineBucket = []byte("quarantine")
+	salvagedBucket   = []byte("salvaged")
+	owedBucket       = []byte("owed")
 )
 
 // file is an open and verified outbox file. Its fields change only after a commit, by the committer, under mu.
@@ -44,7 +50,16 @@ type file struct {
 	head       audit.Head
 	sig        []byte
 	acked      mark
-	oldest     int64 // wall clock of the first pending record, Unix milliseconds
+	receipted  mark
+	oldest     int64 // wall clock of the first record after acked, Unix milliseconds
+	proof      proof
+	seen       audit.Checkpoint  // of proof; of size 0 before the first
+	keys       keyring           // what the pinned keys and proof lead to
+	receipts   uint64            // how many receipts are kept
+	quarantine uint64            // how many records the platform refused for good
+	refused    map[uint64]string // those of them that are still held, and why
+	recovered  *Recovered
+	salvaged   int // records of earlier epochs that are still to be sent
 }
 
 // mark is a place in the chain.
@@ -54,11 +69,7 @@ type mark struct {
 }
 
 // stored is what lies sealed under one sequence.
-type stored struct {
-	_        struct{} `cbor:",toarray"`
-	Envelope []byte
-	Texts    []audit.Text
-}
+type stored audit.Sealed
 
 // errPanicked means that bbolt panicked, on a damaged page or a failing device. Its locks may be held for good, so
 // the handle must be abandoned, not closed.
@@ -110,31 +121,26 @@ func (f *file) giveUp(err error) {
 	_ = f.close() // the error that led here says more than one of closing
 }
 
-// aad binds a sealed record to its place, so that none can be moved.
-func (f *file) aad(seq uint64) []byte {
-	b := binary.BigEndian.AppendUint64(nil, f.generation)
-	b = append(b, f.head.Epoch[:]...)
-	return binary.BigEndian.AppendUint64(b, seq)
-}
-
 func (f *file) seal(seq uint64, s stored) ([]byte, error) {
-	plain, err := cbor.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: %w", err)
-	}
-	return f.aead.Seal(nil, nil, plain, f.aad(seq)), nil
+	return f.sealAs(nil, seq, s)
 }
 
 func (f *file) unseal(seq uint64, value []byte) (stored, error) {
 	var s stored
-	plain, err := f.aead.Open(nil, nil, value, f.aad(seq))
-	if err == nil {
-		err = cbor.Unmarshal(plain, &s)
+	err := f.unsealAs(nil, seq, value, &s)
+	return s, err
+}
+
+// sealAs seals what lies under seq in another bucket than pending, which the place names.
+func (f *file) sealAs(place []byte, seq uint64, v any) ([]byte, error) {
+	return audit.SealAs(f.aead, f.generation, f.head.Epoch, seq, place, v)
+}
+
+func (f *file) unsealAs(place []byte, seq uint64, value []byte, v any) error {
+	if err := audit.OpenAs(f.aead, f.generation, f.head.Epoch, seq, place, value, v); err != nil {
+		return damaged("%s %w", place, err)
 	}
-	if err != nil {
-		return s, damaged("record %d: %w", seq, err)
-	}
-	return s, nil
+	return nil
 }
 
 // write commits a group in one transaction. After an error the group may be there or not.
@@ -163,30 +169,33 @@ func (f *file) wrote(w written) {
 	f.head, f.sig = w.head, w.sig
 }
 
-// delete moves the watermark up to seq and deletes what lies below, in one transaction. It returns the new watermark
-// and the wall clock of the record that is then the oldest.
-func (f *file) delete(seq uint64) (m mark, oldest int64, err error) {
+// acknowledge moves the mark to seq, in one transaction. It returns the new mark and the wall clock of the first record
+// after it.
+func (f *file) acknowledge(seq uint64) (m mark, oldest int64, err error) {
 	err = guard(func() error {
 		return f.db.Update(func(tx *bolt.Tx) error {
-			b := tx.Bucket(pendingBucket)
-			s, err := f.unseal(seq, b.Get(seqKey(seq)))
-			if err != nil {
+			if m, oldest, err = f.at(seq, tx.Bucket(pendingBucket)); err != nil {
 				return err
-			}
-			m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
-			for i := f.acked.Seq + 1; i <= seq; i++ {
-				if err := b.Delete(seqKey(i)); err != nil {
-					return err
-				}
-			}
-			if seq < f.head.Seq {
-				if oldest, err = f.wallOf(seq+1, b); err != nil {
-					return err
-				}
 			}
 			return tx.Bucket(metaBucket).Put([]byte("acknowledged"), encodeMark(m))
 		})
 	})
+	return m, oldest, err
+}
+
+// at is the mark at a record that is still held, and the wall clock of the record after it.
+func (f *file) at(seq uint64, b *bolt.Bucket) (m mark, oldest int64, err error) {
+	m = f.receipted
+	if seq != m.Seq {
+		s, err := f.unseal(seq, b.Get(seqKey(seq)))
+		if err != nil {
+			return m, 0, err
+		}
+		m = mark{Seq: seq, Leaf: audit.Leaf(s.Envelope)}
+	}
+	if seq < f.head.Seq {
+		oldest, err = f.wallOf(seq+1, b)
+	}
 	return m, oldest, err
 }
 
@@ -202,18 +211,12 @@ func (f *file) wallOf(seq uint64, b *bolt.Bucket) (int64, error) {
 	return r.WallMS, nil
 }
 
+func seqOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
+
 func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
 
 func encodeMark(m mark) []byte { return append(seqKey(m.Seq), m.Leaf[:]...) }
 
 func encodeHead(h audit.Head, sig []byte) []byte {
 	return append(encodeMark(mark{h.Seq, h.Leaf}), sig...)
-}
-
-func newAEAD(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }

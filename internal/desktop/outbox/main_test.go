@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"stead/internal/audit"
@@ -29,8 +28,16 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "append":
 		childAppend(childFile)
+	case "work":
+		childWork(childFile)
 	case "full":
 		childFull(childFile)
+	case "recover":
+		childRecover(childFile)
+	case "compact":
+		childCompact(childFile)
+	case "space":
+		childSpace(childFile)
 	case "open":
 		childOpen(childFile)
 	}
@@ -63,7 +70,7 @@ type testSealer struct{ aead cipher.AEAD }
 
 func newTestSealer(name string) testSealer {
 	key := sha256.Sum256([]byte(name))
-	aead, err := newAEAD(key[:])
+	aead, err := audit.NewDataKey(key[:])
 	if err != nil {
 		panic(err)
 	}
@@ -82,7 +89,8 @@ func testKey(name string) ed25519.PrivateKey {
 
 func testConfig() Config {
 	key := testKey("device")
-	return Config{Device: testDevice, Signer: key, KeyID: audit.KeyID(key.Public().(ed25519.PublicKey)), Sealer: newTestSealer("kek")}
+	return Config{Device: testDevice, Signer: key, KeyID: audit.KeyID(key.Public().(ed25519.PublicKey)), Sealer: newTestSealer("kek"),
+		Trust: testTrust()}
 }
 
 // open opens the outbox in a fresh folder, or again at the path, and closes it with the test.
@@ -160,65 +168,4 @@ func verifyBatch(t *testing.T, b Batch) {
 	if err := audit.VerifyHead(testKey("device").Public().(ed25519.PublicKey), b.Head, b.HeadSig); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// ledger is a platform in memory. It verifies as the real one does, and misbehaves as told.
-type ledger struct {
-	mu       sync.Mutex
-	head     audit.Head
-	leaves   map[uint64][32]byte
-	batches  int
-	refuse   error // answered instead of looking at the batch
-	lose     int   // so many answers get lost after the batch was stored
-	takeOnly int   // so many records are taken of each batch, 0 for all
-	calls    chan struct{}
-}
-
-func newLedger() *ledger { return &ledger{leaves: map[uint64][32]byte{}} }
-
-func (l *ledger) set(f func()) { l.mu.Lock(); defer l.mu.Unlock(); f() }
-
-func (l *ledger) PostRecords(_ context.Context, b Batch) (Ack, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.batches++
-	if l.calls != nil {
-		nudge(l.calls)
-	}
-	ack := func() Ack { return Ack{Epoch: b.Epoch, NextSeq: l.head.Seq + 1} }
-	if l.refuse != nil {
-		return Ack{}, l.refuse
-	}
-	if l.head.Device == "" {
-		l.head = audit.Head{Device: b.Device, Epoch: b.Epoch}
-	}
-	if err := audit.VerifyHead(testKey("device").Public().(ed25519.PublicKey), b.Head, b.HeadSig); err != nil {
-		return ack(), stead.E(stead.CodeRecordInvalid, err)
-	}
-	for n, i := range b.Items {
-		seq := b.First + uint64(n)
-		switch {
-		case l.takeOnly > 0 && n >= l.takeOnly:
-			return ack(), nil
-		case seq > l.head.Seq+1:
-			return ack(), stead.E(stead.CodeChainGap, nil)
-		case seq <= l.head.Seq && l.leaves[seq] != audit.Leaf(i.Envelope):
-			return ack(), stead.E(stead.CodeChainFork, nil)
-		case seq <= l.head.Seq:
-			continue
-		}
-		next, rec, err := audit.Extend(l.head, i.Envelope)
-		if err == nil {
-			err = rec.Check(i.Texts)
-		}
-		if err != nil {
-			return ack(), stead.E(stead.CodeRecordInvalid, err)
-		}
-		l.head, l.leaves[seq] = next, next.Leaf
-	}
-	if l.lose > 0 {
-		l.lose--
-		return Ack{}, stead.E(stead.CodeUnreachable, context.DeadlineExceeded)
-	}
-	return ack(), nil
 }

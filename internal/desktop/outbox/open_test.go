@@ -85,7 +85,7 @@ func TestOnlyOneCreates(t *testing.T) {
 		t.Error("the record went into a file that has no name any more")
 	}
 	entries, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(entries) != 1 {
+	if err != nil || len(entries) != 2 || entries[1].Name() != childFile+".reserve" {
 		t.Errorf("left in the folder: %v, %v", entries, err)
 	}
 }
@@ -184,4 +184,13 @@ func fileSum(t *testing.T, path string) [32]byte {
 		t.Fatal(err)
 	}
 	return sha256.Sum256(data)
+}
+
+func fileBytes(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

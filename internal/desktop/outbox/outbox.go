@@ -1,5 +1,9 @@
-// Package outbox keeps the records of this machine until the platform has them: appended durably, chained and signed,
-// sealed at rest, sent in order, forgotten only when the platform acknowledged them.
+// Package outbox keeps the records of this machine until the platform's log is proven to hold them: appended durably,
+// chained and signed, sealed at rest, sent in order, forgotten only against a receipt.
+//
+// Two marks stand in the chain. What the platform acknowledged is not sent again; what its Merkle log is proven to
+// hold, under a checkpoint that extends all the ones seen before, is deleted. A log that contradicts what it showed
+// stops every start of a session until it agrees again or two people have declared why.
 //
 // It is one bbolt file with one writer. The committer goroutine alone knows the next sequence; it groups whatever
 // waits, seals, signs one head and commits once, and only then answers. After any failed commit it trusts nothing it
@@ -9,14 +13,11 @@ package outbox
 import (
 	"context"
 	"crypto"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"stead/internal/audit"
 	"stead/internal/stead"
 )
 
@@ -32,26 +33,36 @@ type Config struct {
 	Device stead.DeviceID
 	Signer crypto.Signer // the device key, Ed25519
 	KeyID  [8]byte       // audit.KeyID of that key
-	Sealer Sealer        // wraps the file's data key
-	Now    func() time.Time
-	BootID [16]byte // names this opening in records; drawn when zero
+	Sealer Sealer        // seals the file's data key
+	// PlatformKey is the public key of the platform (audit.NewOutboxKey), for which the data key is sealed too; none when
+	// empty. Then nobody can read the file when the keyring is lost.
+	PlatformKey []byte
+	Trust       Trust // whose word counts about the platform's log; zero where there are no receipts
+	Now         func() time.Time
+	BootID      [16]byte // names this opening in records; drawn when zero
 }
 
 // Outbox is an open outbox. All methods are safe for concurrent use. One process at a time can have a file open.
 type Outbox struct {
-	cfg   Config
-	path  string
-	began time.Time // for monotonic time
+	cfg    Config
+	pins   *pins // nil for a zero Trust
+	path   string
+	began  time.Time                           // for monotonic time
+	freeOn func(folder string) (uint64, error) // bytes free on a disk
 
 	life    context.Context // ends when Close begins
 	end     context.CancelFunc
 	owned   sync.WaitGroup // the committer and every Run
 	appends chan *request
-	acks    chan *acknowledgement
-	wake    chan struct{} // a record was committed
-	kick    chan struct{} // somebody wants a drain now
+	changes chan *change
+	wake    chan struct{} // there is something to send
+	kick    chan struct{} // somebody wants it sent now
+	doubt   chan struct{} // there is something to prove
+	recheck chan struct{} // somebody wants it proven now
 
 	draining chan struct{} // holds one token; who has it may drain
+	contact  contact       // of the last drain; whose has the token
+	provers  chan struct{} // holds one token; who has it may prove
 
 	mu       sync.RWMutex
 	file     *file         // nil while it could not be reopened after a failed commit
@@ -59,6 +70,7 @@ type Outbox struct {
 	advanced chan struct{} // closed and replaced whenever records were acknowledged
 	offset   *int64        // the platform's clock minus ours, milliseconds
 	last     stead.Code    // of the last drain
+	unproven stead.Code    // of the last try for receipts
 	nextTry  time.Time
 	closed   bool
 }
@@ -73,25 +85,24 @@ var errClosed = errors.New("the outbox is closed")
 // written, CodeDataNewer for a newer format, CodeOutboxDamaged when anything is not as it was written or not of this
 // device and key. A file that is refused is left as it is.
 func Open(ctx context.Context, path string, cfg Config) (*Outbox, error) {
-	key, ok := cfg.Signer.Public().(ed25519.PublicKey)
-	if !ok || audit.KeyID(key) != cfg.KeyID {
-		return nil, errors.New("outbox: the key id is not that of an Ed25519 signer")
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.BootID == [16]byte{} {
-		rand.Read(cfg.BootID[:]) // never fails since Go 1.24
+	pinned, err := cfg.Trust.read()
+	if err != nil {
+		return nil, err
 	}
 	f, err := openFile(ctx, path, cfg)
 	if err != nil {
 		return nil, err
 	}
-	o := &Outbox{cfg: cfg, path: path, began: time.Now(), file: f,
-		appends: make(chan *request), acks: make(chan *acknowledgement),
-		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1),
-		draining: make(chan struct{}, 1), advanced: make(chan struct{})}
+	o := &Outbox{cfg: cfg, pins: pinned, path: path, began: time.Now(), freeOn: freeOn, file: f,
+		appends: make(chan *request), changes: make(chan *change),
+		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), doubt: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
+		draining: make(chan struct{}, 1), provers: make(chan struct{}, 1), advanced: make(chan struct{})}
 	o.draining <- struct{}{}
+	o.provers <- struct{}{}
 	o.life, o.end = context.WithCancel(context.Background())
 	o.owned.Add(1)
 	go o.committer()
@@ -122,23 +133,41 @@ type State struct {
 	Oldest       time.Time // when the oldest of them was written; zero when there is none
 	Head         uint64    // sequence of the last record, 0 for none
 	Acknowledged uint64    // sequence of the last one the platform acknowledged
+	Receipted    uint64    // sequence of the last one that is proven to be in the log
+	Unreceipted  uint64    // records that are acknowledged and not proven
+	Quarantined  uint64    // records that the platform ever refused for what they are; see Quarantine
 	LastError    stead.Code
-	NextTry      time.Time // when Run tries again after an error; zero when it is not waiting for that
+	ReceiptError stead.Code
+	NextTry      time.Time  // when Run tries to send again after an error; zero when it is not waiting for that
+	Blocked      stead.Code // why session intents are refused, CodeLogForked or CodeChainFork; empty as a rule
+	BlockedSince time.Time
+	Alarm        bool // AlarmHeld records or more are still here
+	LowDisk      bool // less than 256 MiB are free on the disk
 	Broken       stead.Code
+	Salvaged     int  // records saved from a damaged outbox that are still to be sent, under their old epoch
+	Recovering   bool // begun after a damaged or lost one, and the platform has not acknowledged that: no start is recorded
 }
 
-// State returns the present state. LastError is the code of the last drain, empty when it succeeded; Broken is the
-// reason why nothing can be appended any more, empty as a rule.
+// State returns the present state. LastError is the code of the last drain, ReceiptError that of the last try for
+// receipts, both empty when it succeeded; Broken is the reason why nothing can be appended any more, empty as a rule.
 func (o *Outbox) State() State {
+	free, err := o.free()
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	s := State{LastError: o.last, NextTry: o.nextTry, Broken: stead.CodeOf(o.broken)}
-	if f := o.file; f != nil {
-		s.Head, s.Acknowledged = f.head.Seq, f.acked.Seq
-		s.Pending = s.Head - s.Acknowledged
-		if s.Pending > 0 {
-			s.Oldest = time.UnixMilli(f.oldest)
-		}
+	s := State{LastError: o.last, ReceiptError: o.unproven, NextTry: o.nextTry, Broken: stead.CodeOf(o.broken), LowDisk: err == nil && free < lowDisk}
+	f := o.file
+	if f == nil {
+		return s
+	}
+	s.Head, s.Acknowledged, s.Receipted, s.Quarantined = f.head.Seq, f.acked.Seq, f.receipted.Seq, f.quarantine
+	s.Pending, s.Unreceipted = s.Head-s.Acknowledged, s.Acknowledged-s.Receipted
+	s.Alarm = s.Head-s.Receipted >= AlarmHeld
+	if s.Pending > 0 {
+		s.Oldest = time.UnixMilli(f.oldest)
+	}
+	s.Salvaged, s.Recovering = f.salvaged, f.recovering()
+	if code, why := f.proof.accuse(); why != nil {
+		s.Blocked, s.BlockedSince = code, why.since()
 	}
 	return s
 }

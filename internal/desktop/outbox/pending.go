@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"context"
 
 	bolt "go.etcd.io/bbolt"
@@ -15,11 +16,13 @@ const (
 	batchBytes   = 1 << 20
 )
 
-// Item is one pending record: the bytes that are chained, and the texts they commit to.
+// Item is one pending record: the bytes that are chained, and the texts they commit to. Quarantined says with what the
+// platform refused it, empty as a rule: then it is asked to let the chain go on behind it.
 type Item struct {
-	Seq      uint64
-	Envelope []byte
-	Texts    []audit.Text
+	Seq         uint64
+	Envelope    []byte
+	Texts       []audit.Text
+	Quarantined string
 }
 
 // Batch is a run of pending records in order, without a gap. Head is the chain's head after the last of them, and
@@ -34,67 +37,54 @@ type Batch struct {
 	HeadSig []byte
 }
 
-// Pending returns the records after the given sequence, oldest first: at most limit of them, and about 1 MiB. Records
-// that were acknowledged are gone, so a batch may begin later than asked for. A record that no longer opens or fits
-// breaks the outbox (CodeOutboxDamaged), like one that is found at Open.
+// Pending returns the records after the given sequence that the platform has not acknowledged, oldest first: at most
+// limit of them, and about 1 MiB. A batch begins later than asked for where it has acknowledged more. A record that no
+// longer opens or leads elsewhere than to the head breaks the outbox (CodeOutboxDamaged), like one that is found at Open.
 func (o *Outbox) Pending(ctx context.Context, after uint64, limit int) (Batch, error) {
-	b, err := o.pending(ctx, after, limit)
-	if stead.CodeOf(err) == stead.CodeOutboxDamaged {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if o.broken == nil {
-			o.broken = err
+	var b Batch
+	var last audit.Head
+	err := o.view(func(f *file, tx *bolt.Tx) error {
+		last = f.head
+		b = Batch{Device: f.head.Device, Epoch: f.head.Epoch, First: max(after, f.acked.Seq) + 1, Head: f.head, HeadSig: f.sig}
+		if b.First > f.head.Seq || limit < 1 {
+			return nil
 		}
-	}
-	return b, err
-}
-
-func (o *Outbox) pending(ctx context.Context, after uint64, limit int) (Batch, error) {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	f, err := o.current()
+		return f.fill(ctx, &b, tx.Bucket(pendingBucket), limit)
+	})
 	if err != nil {
 		return Batch{}, err
 	}
-	b := Batch{Device: f.head.Device, Epoch: f.head.Epoch, First: max(after, f.acked.Seq) + 1, Head: f.head, HeadSig: f.sig}
-	if b.First > f.head.Seq || limit < 1 {
-		return b, nil
-	}
-	err = guard(func() error {
-		return f.db.View(func(tx *bolt.Tx) error { return f.fill(ctx, &b, tx.Bucket(pendingBucket), limit) })
-	})
-	if err != nil {
-		return Batch{}, openError(o.path, err)
-	}
-	if b.Head.Seq < f.head.Seq {
+	if b.Head.Seq < last.Seq {
 		b.HeadSig, err = audit.SignHead(o.cfg.Signer, b.Head)
 	}
 	return b, err
 }
 
-// fill reads the batch's records and follows the chain over them, which moves the batch's head.
+// fill reads the batch's records and moves its head to the last of them. Their chain was followed when the file was
+// opened or they were appended, and the seal binds each to its place, so they are not decoded again here.
 func (f *file) fill(ctx context.Context, b *Batch, pending *bolt.Bucket, limit int) error {
-	head := audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: b.First - 1, Leaf: f.acked.Leaf}
-	if head.Seq > f.acked.Seq {
-		before, err := f.unseal(head.Seq, pending.Get(seqKey(head.Seq)))
-		if err != nil {
-			return err
-		}
-		head.Leaf = audit.Leaf(before.Envelope)
-	}
-	for size := 0; head.Seq < f.head.Seq && len(b.Items) < limit && size < batchBytes; {
+	c := pending.Cursor()
+	k, v := c.Seek(seqKey(b.First))
+	for seq, size := b.First, 0; seq <= f.head.Seq && len(b.Items) < limit && size < batchBytes; seq++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, _, next, err := f.follow(head, pending.Get(seqKey(head.Seq+1)))
+		if !bytes.Equal(k, seqKey(seq)) {
+			return damaged("record %d: the next one found is %x", seq, k)
+		}
+		s, err := f.unseal(seq, v)
 		if err != nil {
 			return err
 		}
-		head = next
-		b.Items = append(b.Items, Item{Seq: head.Seq, Envelope: s.Envelope, Texts: s.Texts})
+		b.Items = append(b.Items, Item{Seq: seq, Envelope: s.Envelope, Texts: s.Texts, Quarantined: f.refused[seq]})
 		size += s.size()
+		k, v = c.Next()
 	}
-	b.Head = head
+	end := b.Items[len(b.Items)-1]
+	b.Head.Seq, b.Head.Leaf = end.Seq, audit.Leaf(end.Envelope)
+	if end.Seq == f.head.Seq && b.Head.Leaf != f.head.Leaf {
+		return damaged("record %d is not the one of the head", end.Seq)
+	}
 	return nil
 }
 

@@ -44,6 +44,9 @@ func childFull(path string) {
 	if err := o.Drain(ctx, l); err != nil || int(l.head.Seq) != acked || o.State().Pending != 0 {
 		fail("drain while full:", err)
 	}
+	if _, err := o.prove(ctx, l.log); err != nil || o.State().Receipted != uint64(acked) {
+		fail("receipts while full:", err)
+	}
 	if _, err := o.Append(ctx, intent()); err != nil {
 		fail("append into the freed pages:", err)
 	}

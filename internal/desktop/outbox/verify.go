@@ -73,14 +73,18 @@ func checkStructure(path string) error {
 // load reads the meta bucket, walks every pending record and compares what it finds with the signed head. Whatever
 // changed in the file shows in one of the seals, in the chain, in the signature, or in bbolt's own check.
 func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
-	meta, pending := tx.Bucket(metaBucket), tx.Bucket(pendingBucket)
-	if meta == nil || pending == nil {
-		return damaged("a bucket is missing")
+	for _, name := range buckets() {
+		if tx.Bucket(name) == nil {
+			return damaged("the bucket %s is missing", name)
+		}
 	}
-	if err := f.loadMeta(meta, cfg); err != nil {
+	if err := f.loadMeta(tx.Bucket(metaBucket), cfg); err != nil {
 		return err
 	}
-	head, err := f.walk(ctx, pending)
+	if err := f.loadProof(tx, cfg.Trust); err != nil {
+		return err
+	}
+	head, err := f.walk(ctx, tx.Bucket(pendingBucket))
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,9 @@ func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
 	key, _ := cfg.Signer.Public().(ed25519.PublicKey) // Open has looked; without a key no signature is valid
 	if err := audit.VerifyHead(key, f.head, f.sig); err != nil {
 		return damaged("head %d: %w", f.head.Seq, err)
+	}
+	if err := f.walkSalvaged(ctx, tx.Bucket(salvagedBucket)); err != nil {
+		return err
 	}
 	var first error
 	for err := range tx.Check() { // to the end, or its goroutine stays
@@ -104,33 +111,38 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	if err := checkFormat(string(meta.Get([]byte("format")))); err != nil {
 		return err
 	}
-	device := stead.DeviceID(meta.Get([]byte("device")))
-	epoch, generation := meta.Get([]byte("epoch")), meta.Get([]byte("generation"))
-	head, acked := meta.Get([]byte("head")), meta.Get([]byte("acknowledged"))
-	if device != cfg.Device {
-		return damaged("it is of device %q", device)
+	c, _, err := decodeCard(meta.Get([]byte("card")))
+	if err != nil {
+		return damaged("%w", err)
 	}
-	if len(epoch) != 16 || len(generation) != 8 || len(head) != 8+32+ed25519.SignatureSize || len(acked) != 8+32 {
+	if stead.DeviceID(c.Device) != cfg.Device {
+		return damaged("it is of device %q", c.Device)
+	}
+	head, acked, receipted := meta.Get([]byte("head")), meta.Get([]byte("acknowledged")), meta.Get([]byte("receipted"))
+	if len(head) != headLength || len(acked) != markLength || len(receipted) != markLength {
 		return damaged("a value of the meta bucket has another length")
 	}
-	f.generation = binary.BigEndian.Uint64(generation)
-	f.acked = decodeMark(acked)
+	f.generation = c.Generation
+	f.acked, f.receipted = decodeMark(acked), decodeMark(receipted)
 	m := decodeMark(head)
-	f.head = audit.Head{Device: device, Epoch: audit.Epoch(epoch), Seq: m.Seq, Leaf: m.Leaf}
-	f.sig = append([]byte(nil), head[40:]...)
-	key, err := cfg.Sealer.Open(append([]byte(nil), meta.Get([]byte("data_key"))...), keyAAD(f.generation))
+	f.head = audit.Head{Device: cfg.Device, Epoch: c.Epoch, Seq: m.Seq, Leaf: m.Leaf}
+	f.sig = append([]byte(nil), head[markLength:]...)
+	if f.recovered, err = decodeRecovered(meta.Get([]byte("recovered"))); err != nil {
+		return damaged("%w", err)
+	}
+	key, err := c.open(cfg.Sealer)
 	if err != nil {
-		return damaged("the keyring's key does not open it: %w", err)
+		return damaged("%w", err)
 	}
-	if f.aead, err = newAEAD(key); err != nil {
-		return damaged("data key: %w", err)
-	}
-	return nil
+	f.aead, err = audit.NewDataKey(key)
+	return err
 }
 
-// walk reads every pending record from the watermark on and returns the head they lead to.
+// walk reads every record from the last receipted one on, finds the last acknowledged one among them, and returns the
+// head they lead to.
 func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, error) {
-	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.acked.Seq, Leaf: f.acked.Leaf}
+	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.receipted.Seq, Leaf: f.receipted.Leaf}
+	acked := f.receipted == f.acked
 	c := pending.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if head.Seq%1024 == 0 && ctx.Err() != nil {
@@ -147,6 +159,10 @@ func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, erro
 			f.oldest = rec.WallMS
 		}
 		head = next
+		acked = acked || f.acked == mark{head.Seq, head.Leaf}
+	}
+	if !acked {
+		return head, damaged("record %d was acknowledged and is not among those from %d to %d", f.acked.Seq, f.receipted.Seq, head.Seq)
 	}
 	return head, nil
 }
@@ -183,6 +199,12 @@ func checkFormat(line string) error {
 	}
 	return nil
 }
+
+// The lengths of what encodeMark and encodeHead write.
+const (
+	markLength = 8 + 32
+	headLength = markLength + ed25519.SignatureSize
+)
 
 func decodeMark(b []byte) mark {
 	return mark{Seq: binary.BigEndian.Uint64(b), Leaf: [32]byte(b[8:40])}

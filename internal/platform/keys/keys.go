@@ -29,6 +29,8 @@ type Ring struct {
 	st  store.Store
 	kek cipher.AEAD
 
+	outbox, outboxPublic []byte // set once, by Open
+
 	mu      sync.RWMutex
 	current token.Key
 	public  token.Public
@@ -43,6 +45,9 @@ func Open(ctx context.Context, st store.Store, file string) (*Ring, error) {
 	}
 	r := &Ring{st: st, kek: kek}
 	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.loadOutbox(ctx); err != nil {
 		return nil, err
 	}
 	if r.current.Signer != nil {

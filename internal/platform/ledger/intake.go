@@ -26,6 +26,7 @@ type Batch struct {
 	Records   []DeviceRecord
 	Head      audit.Head
 	Signature []byte
+	Late      bool // opened by the platform, not delivered by the device: every record is doubted, see TakeSealed
 }
 
 // GapError says that records are missing before the batch.
@@ -114,6 +115,9 @@ func (l *Ledger) receive(tx store.Tx, by stead.StaffID, b Batch) (*arrival, erro
 		if seq, leaf, err = l.bridgeRestored(tx, device, b, seq); err != nil {
 			return nil, err
 		}
+	}
+	if b.Late && device.RevokedAt.IsZero() {
+		device.RevokedAt = tx.Now() // what the platform opened proves nothing about when, just as little as what a lost device sends
 	}
 	return &arrival{ledger: l, tx: tx, by: by, device: device, source: source, doubts: newDoubter(tx, device), sealer: l.sealer(tx),
 		head: audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: seq, Leaf: leaf}}, nil

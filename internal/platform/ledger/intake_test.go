@@ -21,6 +21,7 @@ type bench struct {
 	*testing.T
 	store  store.Store
 	ledger *ledger.Ledger
+	ring   *keys.Ring
 	key    ed25519.PrivateKey
 	device stead.DeviceID
 	epoch  audit.Epoch
@@ -44,7 +45,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, dir: dir, store: st, device: stead.DeviceID(stead.NewPseudonym().String()), epoch: audit.NewEpoch()}
+	b := &bench{T: t, dir: dir, store: st, ring: ring, device: stead.DeviceID(stead.NewPseudonym().String()), epoch: audit.NewEpoch()}
 	if b.ledger, err = ledger.Open(t.Context(), st, ring); err != nil {
 		t.Fatal(err)
 	}

@@ -21,13 +21,14 @@ import (
 	"stead/internal/platform/store"
 )
 
-// Keys seals texts per person and says which key vouches for the platform's records. SealerFor answers store.ErrErased
-// for somebody who was erased, OpenFor store.ErrNotFound when the key was destroyed and stead.CodeRecordInvalid when what
-// lies there was not sealed by it.
+// Keys seals texts per person, says which key vouches for the platform's records, and opens data keys of outboxes. SealerFor
+// answers store.ErrErased for somebody who was erased, OpenFor store.ErrNotFound when the key was destroyed and
+// stead.CodeRecordInvalid when what lies there was not sealed by it.
 type Keys interface {
 	SealerFor(tx store.Tx, p stead.Pseudonym) (seal func(plain []byte) []byte, err error)
 	OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error)
 	CurrentPublic() ed25519.PublicKey
+	OpenOutboxKey(f audit.OutboxFile, sealed []byte) ([]byte, error)
 }
 
 // Ledger writes and reads records. It is safe for concurrent use.

@@ -51,6 +51,7 @@ type Tx interface {
 	HoldTx
 	RetentionTx
 	StatementTx
+	LateTx
 }
 
 // StaffTx reads and writes the people who work here.

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"holds", holdTests},
 		{"retention", retentionTests},
 		{"statements", statementTests},
+		{"late", lateTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {

@@ -1,0 +1,236 @@
+package outbox
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/ed25519"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+)
+
+// salvage is what can be saved of a damaged file: of each place at most one record, in order.
+type salvage struct {
+	card    *card      // of the epoch the file wrote last; nil when none was found
+	sealed  bool       // no card opens with this keyring, and one is sealed for the platform
+	head    audit.Head // the last one that is validly signed; zero when none is
+	acked   mark       // the last one that fits the records or the head; zero when none does
+	good    audit.Head // the end of what connects to acked
+	keep    []spot
+	keys    []dataKey
+	missing string
+	proof   *proof // what was known of the log; nil when nothing was found
+	owed    [][]byte
+}
+
+// plan decides what is saved from what was found. What the file says of acknowledgements is believed only where the
+// chain confirms it.
+func plan(f *finds, key ed25519.PublicKey) salvage {
+	s := salvage{keys: f.keys, owed: f.owed, proof: f.proof}
+	slices.SortFunc(f.cards, func(a, b card) int { return cmp.Compare(b.Generation, a.Generation) })
+	for i := range f.cards {
+		if s.card == nil {
+			s.card = &f.cards[i]
+		}
+		s.sealed = s.sealed || len(f.keys) == 0 && len(f.cards[i].Platform) > 0
+	}
+	if s.card == nil {
+		return s
+	}
+	s.head = newestHead(f.heads, *s.card, key)
+	if len(f.keys) == 0 {
+		return s // what cannot be opened here is not missing
+	}
+	slices.SortFunc(f.spots, func(a, b spot) int {
+		return cmp.Or(bytes.Compare(a.epoch[:], b.epoch[:]), cmp.Compare(a.seq, b.seq), bytes.Compare(a.leaf[:], b.leaf[:]))
+	})
+	for begin := 0; begin < len(f.spots); {
+		end := begin
+		for end < len(f.spots) && f.spots[end].epoch == f.spots[begin].epoch {
+			end++
+		}
+		if chain := f.spots[begin:end]; chain[0].epoch != s.card.Epoch {
+			s.keep = append(s.keep, one(chain, [32]byte{}, 0)...) // it was salvaged before
+		} else {
+			s.last(one(chain, s.head.Leaf, s.head.Seq), f)
+		}
+		begin = end
+	}
+	if s.missing == "" && len(s.keep) == 0 {
+		s.last(nil, f) // not one record, and maybe a head that says there were some
+	}
+	return s
+}
+
+// newestHead returns the highest head of the card's epoch whose signature is valid.
+func newestHead(heads map[mark][]byte, c card, key ed25519.PublicKey) audit.Head {
+	all := make([]mark, 0, len(heads))
+	for m := range heads {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b mark) int { return cmp.Compare(b.Seq, a.Seq) })
+	for _, m := range all {
+		h := audit.Head{Device: stead.DeviceID(c.Device), Epoch: c.Epoch, Seq: m.Seq, Leaf: m.Leaf}
+		if audit.VerifyHead(key, h, heads[m]) == nil {
+			return h
+		}
+	}
+	return audit.Head{}
+}
+
+// one picks one record for each place of a chain sorted by place. A place can have two: a commit that failed leaves
+// its pages behind. The chain decides, from the signed head down; where it cannot, the first one stays.
+func one(chain []spot, leaf [32]byte, at uint64) []spot {
+	var picked []spot
+	for end := len(chain); end > 0; {
+		begin := end - 1
+		for begin > 0 && chain[begin-1].seq == chain[end-1].seq {
+			begin--
+		}
+		here := chain[begin:end]
+		want := leaf
+		if n := len(picked); n > 0 && picked[n-1].seq == here[0].seq+1 {
+			want = picked[n-1].prev
+		} else if at != here[0].seq {
+			want = [32]byte{}
+		}
+		i := max(slices.IndexFunc(here, func(s spot) bool { return s.leaf == want }), 0)
+		picked, end = append(picked, here[i]), begin
+	}
+	slices.Reverse(picked)
+	return picked
+}
+
+// last takes over the chain of the epoch the file wrote last: what is kept of it, and what is missing. Records that are
+// acknowledged and not receipted are sent again, which does no harm.
+func (s *salvage) last(chain []spot, f *finds) {
+	leaves := map[uint64][32]byte{0: {}, s.head.Seq: s.head.Leaf}
+	for _, p := range chain {
+		leaves[p.seq-1] = p.prev
+	}
+	for _, p := range chain {
+		leaves[p.seq] = p.leaf
+	}
+	s.acked = newest(f.acked, leaves)
+	from := s.acked
+	if len(f.given) > 0 {
+		from = newest(f.given, leaves)
+	}
+	s.good = audit.Head{Device: stead.DeviceID(s.card.Device), Epoch: s.card.Epoch, Seq: from.Seq, Leaf: from.Leaf}
+	var gaps []string
+	next := s.acked.Seq + 1
+	for _, p := range chain {
+		if p.seq <= from.Seq {
+			continue
+		}
+		if p.seq == s.good.Seq+1 && p.prev == s.good.Leaf {
+			s.good.Seq, s.good.Leaf = p.seq, p.leaf
+		}
+		s.keep = append(s.keep, p)
+		if p.seq >= next {
+			gaps, next = gap(gaps, next, p.seq-1), p.seq+1
+		}
+	}
+	if s.good.Seq < s.acked.Seq {
+		s.good.Seq, s.good.Leaf = s.acked.Seq, s.acked.Leaf
+	}
+	s.missing = bounded(gap(gaps, next, s.head.Seq))
+}
+
+// newest is the highest mark that the chain confirms.
+func newest(marks map[mark]bool, leaves map[uint64][32]byte) (out mark) {
+	for m := range marks {
+		if leaf, ok := leaves[m.Seq]; ok && leaf == m.Leaf && m.Seq > out.Seq {
+			out = m
+		}
+	}
+	return out
+}
+
+func gap(gaps []string, first, last uint64) []string {
+	switch {
+	case first == last:
+		return append(gaps, fmt.Sprint(first))
+	case first < last:
+		return append(gaps, fmt.Sprintf("%d-%d", first, last))
+	}
+	return gaps
+}
+
+// maxMissing is how many ranges a recovery record names.
+const maxMissing = 50
+
+func bounded(gaps []string) string {
+	if n := len(gaps) - maxMissing; n > 0 {
+		gaps = append(gaps[:maxMissing:maxMissing], fmt.Sprintf("and %d ranges more", n))
+	}
+	return strings.Join(gaps, ", ")
+}
+
+// facts is what the recovery record says.
+func (s salvage) facts(why string, sum [32]byte) audit.Body {
+	b := audit.Body{"why": why, "evidence_sha256": hex.EncodeToString(sum[:]), "salvaged": int64(len(s.keep))}
+	if s.missing != "" {
+		b["missing"] = s.missing
+	}
+	if len(s.keys) == 0 {
+		b["unreadable"], b["sealed"] = true, s.sealed // here; and whether the platform can read it
+	}
+	if s.card != nil {
+		b["prev_device"], b["prev_epoch"] = s.card.Device, s.card.Epoch.String()
+	}
+	if s.head.Seq > 0 {
+		b["last_signed_seq"] = int64(s.head.Seq) //nolint:gosec // G115: a count of records
+	}
+	if s.good.Seq > 0 {
+		b["last_good_seq"], b["last_good_leaf"] = int64(s.good.Seq), hex.EncodeToString(s.good.Leaf[:]) //nolint:gosec // G115: a count of records
+	}
+	return b
+}
+
+// salvageAtOnce is how many records one transaction saves.
+const salvageAtOnce = 1000
+
+// into seals the saved records with the new file's key and stores them there, under their own epoch.
+func (s salvage) into(f *file, r io.ReaderAt) error {
+	for part := range slices.Chunk(s.keep, salvageAtOnce) {
+		err := f.db.Update(func(tx *bolt.Tx) error {
+			b := tx.Bucket(salvagedBucket)
+			for _, p := range part {
+				if err := s.move(f, b, r, p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s salvage) move(f *file, b *bolt.Bucket, r io.ReaderAt, p spot) error {
+	value := make([]byte, p.size)
+	if _, err := r.ReadAt(value, p.at); err != nil {
+		return fmt.Errorf("record %d: %w", p.seq, err)
+	}
+	k := s.keys[p.key]
+	rec, err := audit.OpenRecord(k.aead, k.card.Generation, p.epoch, p.seq, value)
+	if err != nil {
+		return err
+	}
+	if value, err = audit.SealRecord(f.aead, f.generation, p.epoch, p.seq, rec); err != nil {
+		return err
+	}
+	return b.Put(salvagedKey(p.epoch, p.seq), value)
+}
+
+func salvagedKey(epoch audit.Epoch, seq uint64) []byte { return append(epoch[:], seqKey(seq)...) }
