@@ -83,7 +83,7 @@ func BenchmarkDrain(b *testing.B) {
 			b.Fatal(err)
 		}
 		log := newLog()
-		fill(b, o, log, pending)
+		fillDirectly(b, o, log, pending)
 		b.StartTimer()
 		begun := time.Now()
 		if err := o.Drain(b.Context(), taker{log}); err != nil {
@@ -115,8 +115,8 @@ func heap() float64 {
 	return float64(m.HeapInuse) / (1 << 20)
 }
 
-// fill appends to the file directly, in large commits.
-func fill(b *testing.B, o *Outbox, log *testLog, n int) {
+// fillDirectly appends to the file directly, in large commits.
+func fillDirectly(b *testing.B, o *Outbox, log *testLog, n int) {
 	for done := 0; done < n; {
 		var group []*request
 		for range min(2000, n-done) {

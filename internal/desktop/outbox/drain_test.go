@@ -112,6 +112,11 @@ func TestForkIsReportedAndNothingForgotten(t *testing.T) {
 	if s := o.State(); s.Pending != 3 || s.LastError != stead.CodeChainFork {
 		t.Errorf("state %+v", s)
 	}
+	refusesStarts(t, o, stead.CodeChainFork)
+	o.contact = contact{} // a head alone shows nothing of it, and does not end it
+	if err := o.Drain(t.Context(), l); stead.CodeOf(err) != stead.CodeChainFork || o.State().Blocked != stead.CodeChainFork {
+		t.Errorf("again: %v, %+v", err, o.State())
+	}
 }
 
 // TestRolledBackFileIsAFork: the platform acknowledges more than this file ever held.

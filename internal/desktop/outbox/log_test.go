@@ -108,6 +108,15 @@ func (l *testLog) others(at int) [][32]byte {
 	return out
 }
 
+// swap puts two records into each other's place.
+func (l *testLog) swap(a, b uint64) {
+	leaves := l.now()
+	p, q := l.positions[a], l.positions[b]
+	leaves[p], leaves[q] = leaves[q], leaves[p]
+	l.rewrite(leaves)
+	l.set(func() { l.positions[a], l.positions[b] = q, p })
+}
+
 // keep returns what puts the log back to what it is now.
 func (l *testLog) keep() func() {
 	l.mu.Lock()

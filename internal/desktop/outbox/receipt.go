@@ -130,7 +130,7 @@ func (o *Outbox) newest(ctx context.Context, l Log, s standing) (proof, audit.Ch
 	if err != nil {
 		return next, audit.Checkpoint{}, err
 	}
-	newer, err := o.pins.open(s.keys, signed)
+	newer, err := s.keys.log.Open(signed)
 	if notTrusted(err) {
 		statements, failed := l.Statements(ctx)
 		if failed != nil {
@@ -138,7 +138,7 @@ func (o *Outbox) newest(ctx context.Context, l Log, s standing) (proof, audit.Ch
 		}
 		keys, counted := o.pins.learnAll(s.keys, statements)
 		next.Handovers = append(next.Handovers[:len(next.Handovers):len(next.Handovers)], counted...)
-		newer, err = o.pins.open(keys, signed)
+		newer, err = keys.log.Open(signed)
 	}
 	switch {
 	case notTrusted(err):
@@ -180,7 +180,7 @@ func (o *Outbox) provable(s standing, positions []int64, size int64) (proven, er
 		}
 		return nil
 	})
-	if err == nil && len(run.positions) == 0 { // else what is before it first
+	if err == nil {
 		err = contradiction
 	}
 	return run, err

@@ -170,6 +170,7 @@ func TestALogThatContradictsItselfStopsStarts(t *testing.T) {
 		"without a record":     func(l *testLog) { l.pass(11) },
 		"of another record":    func(l *testLog) { l.set(func() { l.positions[11] = 1 }) },
 		"two in one place":     func(l *testLog) { l.set(func() { l.positions[12] = l.positions[11] }) },
+		"out of order":         func(l *testLog) { l.swap(11, 12) },
 		"rewritten at its end": func(l *testLog) { l.rewrite(l.others(len(l.now()) - 1)) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,8 @@ type pins struct {
 	recovery audit.RecoveryKeys
 }
 
-// keyring is the log's keys as they are trusted at a moment: what was pinned, and what statements made of it.
+// keyring is the log's keys as they are trusted at a moment: what was pinned, and what statements made of it. All of
+// them have the log's name, so they open no other log's checkpoints.
 type keyring struct {
 	vkeys []string
 	log   audit.LogKeys
@@ -126,15 +127,6 @@ func (p *pins) restores(statements [][]byte) []restore {
 type restore struct {
 	audit.Restored
 	signed []byte
-}
-
-// open returns the checkpoint when a key of the ring signed it for the pinned log.
-func (p *pins) open(k keyring, signed []byte) (audit.Checkpoint, error) {
-	c, err := k.log.Open(signed)
-	if err == nil && c.Origin != p.origin {
-		err = fmt.Errorf("%w: it is one of %s", audit.ErrUnknownKey, c.Origin)
-	}
-	return c, err
 }
 
 // notTrusted reports whether a checkpoint is one, and nobody who may sign for the log signed it.
