@@ -74,6 +74,9 @@ func openEvidence(ctx context.Context, name string) (*Evidence, error) {
 		}
 	}
 	if err != nil {
+		if tx != nil {
+			_ = tx.Rollback() // its connection does not close before
+		}
 		return nil, errors.Join(err, c.Close(), db.Close())
 	}
 	return &Evidence{ctx: ctx, db: db, c: c, tx: tx}, nil
