@@ -1,5 +1,5 @@
 # The newcomer's commands. What they do stands in build/.
-.PHONY: demo test build lint fmt gen
+.PHONY: demo test build lint fmt gen bench
 
 demo: ## build Stead and start it with made-up members
 	bash build/demo.sh
@@ -18,3 +18,6 @@ fmt: ## format the Go files
 
 gen: ## write the generated files anew
 	bash build/gen.sh
+
+bench: ## figures beside their floors; ONLY=name,… picks rows, SIZE=full takes the big sizes
+	bash build/bench.sh

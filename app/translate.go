@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -79,19 +80,20 @@ func liveView(s session.State) LiveView {
 // sessionView translates a session; offset is the platform's clock minus this machine's.
 func (c *core) sessionView(s api.Session, offset time.Duration) SessionView {
 	mine, may := c.mayEnd(s.Agent.ID)
-	return SessionView{ID: s.ID, AgentID: s.Agent.ID, AgentName: s.Agent.Name, MemberID: s.Member.ID, MemberName: s.Member.Name, MemberEmail: s.Member.Email,
-		Account: s.Account, State: string(s.State), Category: s.Reason.Category, Reason: s.Reason.Text, Ticket: s.Ticket, StartedAt: millis(s.StartedAt),
+	return SessionView{ID: s.ID, AgentID: s.Agent.ID, AgentName: named(s.Agent),
+		MemberID: s.Member.ID, MemberName: named(s.Member), MemberEmail: s.Member.Email, Account: s.Account, State: string(s.State), Category: s.Reason.Category, Reason: s.Reason.Text, Ticket: s.Ticket, StartedAt: millis(s.StartedAt),
 		EndsAt: millis(s.ExpiresAt.Add(-offset)), EndedAt: millis(deref(s.EndedAt)), Cause: deref(s.Cause), EndedBy: deref(s.EndedBy), Note: s.Note,
 		NoteOwed: s.NoteOwed, Mine: mine, MayEnd: may && s.State != "ended"}
 }
 
 func recordView(e api.TrailEntry) RecordView {
-	v := RecordView{Index: e.Index, At: millis(e.At), Source: e.Source, Kind: e.Kind, SessionID: deref(e.SessionID), Leaf: e.Leaf, Facts: []FactView{}}
+	v := RecordView{Index: e.Index, At: millis(e.At), Source: e.Source, Kind: e.Kind, SessionID: deref(e.SessionID),
+		Texts: string(deref(e.TextsState)), Leaf: e.Leaf, Facts: []FactView{}}
 	if e.Actor != nil {
-		v.Actor = e.Actor.Name
+		v.Actor = named(*e.Actor)
 	}
 	if e.Subject != nil {
-		v.Subject = e.Subject.Name
+		v.Subject = named(*e.Subject)
 	}
 	for _, m := range []map[string]string{e.Facts, e.Texts} {
 		for name, value := range m {
@@ -106,6 +108,9 @@ func recordView(e api.TrailEntry) RecordView {
 	})
 	return v
 }
+
+// named is what a person is called: by their id when they were erased, for then they have no name.
+func named(p api.Person) string { return cmp.Or(p.Name, p.ID) }
 
 func outboxView(s outbox.State) OutboxView {
 	v := OutboxView{Pending: int(s.Pending), OldestAt: millis(s.Oldest), NextTryAt: millis(s.NextTry), Acknowledged: s.Acknowledged} //nolint:gosec // a count of records

@@ -22,7 +22,7 @@ type PersonView struct {
 	Role      string   `json:"role"` // support, lead, auditor, superadmin
 	Tier      int      `json:"tier"`
 	Privilege bool     `json:"privilege"`
-	Actions   []string `json:"actions"` // find_members, impersonate, see_sessions, end_any, read_trail, enrol_devices
+	Actions   []string `json:"actions"` // find_members, impersonate, see_sessions, end_any, read_trail, enrol_devices, see_devices, revoke_device, erase, hold
 }
 
 // ProblemView is a refusal or failure for a person to read.
@@ -140,6 +140,7 @@ type RecordView struct {
 	Actor     string     `json:"actor"`
 	Subject   string     `json:"subject"`
 	Facts     []FactView `json:"facts"`
+	Texts     string     `json:"texts"` // none, ok, erased, withheld, broken; empty from an older platform
 	Leaf      string     `json:"leaf"`
 }
 

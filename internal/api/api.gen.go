@@ -167,6 +167,7 @@ const (
 	IntentMismatch      ProblemCode = "intent_mismatch"
 	IntentMissing       ProblemCode = "intent_missing"
 	Internal            ProblemCode = "internal"
+	LegalHold           ProblemCode = "legal_hold"
 	MemberDisabled      ProblemCode = "member_disabled"
 	MemberNotFound      ProblemCode = "member_not_found"
 	MethodNotAllowed    ProblemCode = "method_not_allowed"
@@ -182,6 +183,7 @@ const (
 	Self                ProblemCode = "self"
 	SessionEnded        ProblemCode = "session_ended"
 	SessionNotFound     ProblemCode = "session_not_found"
+	SessionOpen         ProblemCode = "session_open"
 	SetupInvalid        ProblemCode = "setup_invalid"
 	SignInRequired      ProblemCode = "sign_in_required"
 	StaffDisabled       ProblemCode = "staff_disabled"
@@ -220,6 +222,8 @@ func (e ProblemCode) Valid() bool {
 		return true
 	case Internal:
 		return true
+	case LegalHold:
+		return true
 	case MemberDisabled:
 		return true
 	case MemberNotFound:
@@ -249,6 +253,8 @@ func (e ProblemCode) Valid() bool {
 	case SessionEnded:
 		return true
 	case SessionNotFound:
+		return true
+	case SessionOpen:
 		return true
 	case SetupInvalid:
 		return true
@@ -286,6 +292,27 @@ func (e PulseState) Valid() bool {
 	}
 }
 
+// Defines values for RevokeRequestWhy.
+const (
+	Lost     RevokeRequestWhy = "lost"
+	Returned RevokeRequestWhy = "returned"
+	Stolen   RevokeRequestWhy = "stolen"
+)
+
+// Valid indicates whether the value is a known member of the RevokeRequestWhy enum.
+func (e RevokeRequestWhy) Valid() bool {
+	switch e {
+	case Lost:
+		return true
+	case Returned:
+		return true
+	case Stolen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionState.
 const (
 	SessionStateEnded   SessionState = "ended"
@@ -301,6 +328,33 @@ func (e SessionState) Valid() bool {
 	case SessionStateLive:
 		return true
 	case SessionStateStarted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TrailEntryTextsState.
+const (
+	Broken   TrailEntryTextsState = "broken"
+	Erased   TrailEntryTextsState = "erased"
+	None     TrailEntryTextsState = "none"
+	Ok       TrailEntryTextsState = "ok"
+	Withheld TrailEntryTextsState = "withheld"
+)
+
+// Valid indicates whether the value is a known member of the TrailEntryTextsState enum.
+func (e TrailEntryTextsState) Valid() bool {
+	switch e {
+	case Broken:
+		return true
+	case Erased:
+		return true
+	case None:
+		return true
+	case Ok:
+		return true
+	case Withheld:
 		return true
 	default:
 		return false
@@ -356,6 +410,14 @@ type Actor struct {
 	Sub  string  `json:"sub"`
 }
 
+// ChainHead Where the chain of the session's device ends now, signed by it
+type ChainHead struct {
+	Epoch     string `json:"epoch"`
+	Leaf      []byte `json:"leaf"`
+	Seq       int64  `json:"seq"`
+	Signature []byte `json:"signature"`
+}
+
 // Consent defines model for Consent.
 type Consent struct {
 	At       *time.Time `json:"at,omitempty"`
@@ -377,11 +439,46 @@ type Cookie struct {
 // CookieSameSite defines model for Cookie.SameSite.
 type CookieSameSite string
 
+// DevicePage defines model for DevicePage.
+type DevicePage struct {
+	Items      []DeviceRow `json:"items"`
+	NextCursor *string     `json:"next_cursor,omitempty"`
+	ServerTime time.Time   `json:"server_time"`
+}
+
 // DeviceRecord defines model for DeviceRecord.
 type DeviceRecord struct {
 	// Envelope Deterministic CBOR (RFC 8949 4.2), at most 64 KiB
-	Envelope []byte       `json:"envelope"`
-	Texts    []RecordText `json:"texts"`
+	Envelope []byte `json:"envelope"`
+
+	// Quarantined With what the platform refused the record before. If it still cannot take it in, it keeps it as evidence and the chain goes on behind it
+	Quarantined *string      `json:"quarantined,omitempty"`
+	Texts       []RecordText `json:"texts"`
+}
+
+// DeviceRow defines model for DeviceRow.
+type DeviceRow struct {
+	// Alarms How often what it said contradicted what the platform holds
+	Alarms int `json:"alarms"`
+
+	// Claimed The last record it says that chain has
+	Claimed    int64     `json:"claimed"`
+	EnrolledAt time.Time `json:"enrolled_at"`
+
+	// Epoch The chain it began last
+	Epoch *string `json:"epoch,omitempty"`
+
+	// Held The last record of that chain the platform has
+	Held int64  `json:"held"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+
+	// Pending Records it has and the platform has not
+	Pending   int64      `json:"pending"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// SeenAt When it last spoke of its chain, signed by it
+	SeenAt *time.Time `json:"seen_at,omitempty"`
 }
 
 // EndRequest defines model for EndRequest.
@@ -414,6 +511,31 @@ type Enrolled struct {
 type EnrolmentCode struct {
 	Code      string    `json:"code"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// EpochHead defines model for EpochHead.
+type EpochHead struct {
+	// Leaf Of that record, 32 bytes; zeros when there is none
+	Leaf []byte `json:"leaf"`
+
+	// Seq The last record of the chain; 0 when it has none
+	Seq int64 `json:"seq"`
+
+	// Signature The device's, over that head
+	Signature []byte `json:"signature"`
+}
+
+// Erasure defines model for Erasure.
+type Erasure struct {
+	ErasedAt time.Time `json:"erased_at"`
+}
+
+// Hold defines model for Hold.
+type Hold struct {
+	PlacedAt time.Time `json:"placed_at"`
+
+	// PlacedBy Id of the member of staff; empty for whoever runs the platform
+	PlacedBy string `json:"placed_by"`
 }
 
 // IdentityCheck defines model for IdentityCheck.
@@ -465,6 +587,26 @@ type JWKS struct {
 		Use string `json:"use"`
 		X   string `json:"x"`
 	} `json:"keys"`
+}
+
+// LogStatements defines model for LogStatements.
+type LogStatements struct {
+	Statements []string `json:"statements"`
+}
+
+// LogTrust defines model for LogTrust.
+type LogTrust struct {
+	// LogKeys Verifier key of its checkpoints from here on (c2sp.org/signed-note); statements hand over to the next
+	LogKeys []string `json:"log_keys"`
+
+	// Origin The log's name (c2sp.org/tlog-checkpoint)
+	Origin string `json:"origin"`
+
+	// OutboxKey Public key to which a device seals its outbox, as a way back without its keyring
+	OutboxKey *[]byte `json:"outbox_key,omitempty"`
+
+	// RecoveryKeys Verifier keys of those who may declare a restore
+	RecoveryKeys []string `json:"recovery_keys"`
 }
 
 // Me defines model for Me.
@@ -570,15 +712,25 @@ type Person struct {
 	Name  string `json:"name"`
 }
 
+// Positions defines model for Positions.
+type Positions struct {
+	First int64 `json:"first"`
+
+	// Positions Of first, first + 1, …; -1 for one that the log holds no record of, since it was bridged
+	Positions []int64 `json:"positions"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
+	// BadSeq With record_invalid: the first record that cannot be taken in
+	BadSeq *int64      `json:"bad_seq,omitempty"`
 	Code   ProblemCode `json:"code"`
 	Detail *string     `json:"detail,omitempty"`
 
 	// Hint What the reader can do about it
 	Hint string `json:"hint"`
 
-	// NextSeq With chain_gap: the sequence the platform expects
+	// NextSeq With chain_gap, and with chain_fork about a head: the sequence the platform expects
 	NextSeq *int64 `json:"next_seq,omitempty"`
 	Status  int    `json:"status"`
 
@@ -657,6 +809,21 @@ type RedeemRequest struct {
 
 	// Signature The device's, over the handoff claim
 	Signature []byte `json:"signature"`
+}
+
+// RevokeRequest defines model for RevokeRequest.
+type RevokeRequest struct {
+	Why RevokeRequestWhy `json:"why"`
+}
+
+// RevokeRequestWhy defines model for RevokeRequest.Why.
+type RevokeRequestWhy string
+
+// RevokedDevice defines model for RevokedDevice.
+type RevokedDevice struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	RevokedAt time.Time `json:"revoked_at"`
 }
 
 // Session defines model for Session.
@@ -743,7 +910,13 @@ type TrailEntry struct {
 	Source  string            `json:"source"`
 	Subject *Person           `json:"subject,omitempty"`
 	Texts   map[string]string `json:"texts"`
+
+	// TextsState What became of the texts that the record commits to. broken: what lies there is not what it commits to, and is left out
+	TextsState *TrailEntryTextsState `json:"texts_state,omitempty"`
 }
+
+// TrailEntryTextsState What became of the texts that the record commits to. broken: what lies there is not what it commits to, and is left out
+type TrailEntryTextsState string
 
 // TrailPage defines model for TrailPage.
 type TrailPage struct {
@@ -795,8 +968,19 @@ type VisitPage struct {
 	Items []Visit `json:"items"`
 }
 
+// WhyRequest defines model for WhyRequest.
+type WhyRequest struct {
+	Reason string `json:"reason"`
+}
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// DeviceID defines model for DeviceID.
+type DeviceID = string
+
+// Epoch defines model for Epoch.
+type Epoch = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = openapi_types.UUID
@@ -810,8 +994,26 @@ type MemberID = string
 // SessionID defines model for SessionID.
 type SessionID = string
 
+// ListPositionsParams defines parameters for ListPositions.
+type ListPositionsParams struct {
+	First int64 `form:"first" json:"first"`
+	Limit *int  `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListDevicesParams defines parameters for ListDevices.
+type ListDevicesParams struct {
+	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // EnrolDeviceParams defines parameters for EnrolDevice.
 type EnrolDeviceParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RevokeDeviceParams defines parameters for RevokeDevice.
+type RevokeDeviceParams struct {
 	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -827,6 +1029,24 @@ type FindMembersParams struct {
 	Q      string  `form:"q" json:"q"`
 	Limit  *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// EraseMemberParams defines parameters for EraseMember.
+type EraseMemberParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PlaceHoldParams defines parameters for PlaceHold.
+type PlaceHoldParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReleaseHoldParams defines parameters for ReleaseHold.
+type ReleaseHoldParams struct {
+	// IdempotencyKey A UUIDv7 drawn for this request; it becomes the id of the record the request writes. Sent again with the same content it has no further effect.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // CheckIdentityParams defines parameters for CheckIdentity.
@@ -891,11 +1111,26 @@ type MarkNoticesReadJSONRequestBody = NoticesReadRequest
 // PostRecordsJSONRequestBody defines body for PostRecords for application/json ContentType.
 type PostRecordsJSONRequestBody = RecordBatch
 
+// PostHeadJSONRequestBody defines body for PostHead for application/json ContentType.
+type PostHeadJSONRequestBody = EpochHead
+
 // EnrolDeviceJSONRequestBody defines body for EnrolDevice for application/json ContentType.
 type EnrolDeviceJSONRequestBody = EnrolRequest
 
+// RevokeDeviceJSONRequestBody defines body for RevokeDevice for application/json ContentType.
+type RevokeDeviceJSONRequestBody = RevokeRequest
+
 // IntrospectFormdataRequestBody defines body for Introspect for application/x-www-form-urlencoded ContentType.
 type IntrospectFormdataRequestBody = IntrospectRequest
+
+// EraseMemberJSONRequestBody defines body for EraseMember for application/json ContentType.
+type EraseMemberJSONRequestBody = WhyRequest
+
+// PlaceHoldJSONRequestBody defines body for PlaceHold for application/json ContentType.
+type PlaceHoldJSONRequestBody = WhyRequest
+
+// ReleaseHoldJSONRequestBody defines body for ReleaseHold for application/json ContentType.
+type ReleaseHoldJSONRequestBody = WhyRequest
 
 // CheckIdentityJSONRequestBody defines body for CheckIdentity for application/json ContentType.
 type CheckIdentityJSONRequestBody = IdentityCheckRequest
@@ -905,6 +1140,9 @@ type StartSessionJSONRequestBody = StartRequest
 
 // EndSessionJSONRequestBody defines body for EndSession for application/json ContentType.
 type EndSessionJSONRequestBody = EndRequest
+
+// HeartbeatJSONRequestBody defines body for Heartbeat for application/json ContentType.
+type HeartbeatJSONRequestBody = ChainHead
 
 // WriteNoteJSONRequestBody defines body for WriteNote for application/json ContentType.
 type WriteNoteJSONRequestBody = NoteRequest
@@ -1046,6 +1284,30 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/audit/{device_id}/{epoch} (the `PostRecords` operationId).
 	PostRecords(ctx context.Context, deviceID string, epoch string, body PostRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PostHeadWithBody Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithBody(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHead(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	//
+	// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+	ListPositions(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	//
+	// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+	ListDevices(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// EnrolDeviceWithBody Enrol a device's public key
 	//
 	// Takes any type of body and a specified content type.
@@ -1059,6 +1321,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithBody(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDevice(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	//
@@ -1079,6 +1355,16 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/introspect (the `Introspect` operationId).
 	IntrospectWithFormdataBody(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	//
+	// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+	ListLogStatements(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	//
+	// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+	GetLogTrust(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
@@ -1093,6 +1379,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/members/{member_id} (the `GetMember` operationId).
 	GetMember(ctx context.Context, memberID MemberID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EraseMemberWithBody Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMemberWithBody(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMember(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHoldWithBody(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHold(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseHoldWithBody Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithBody(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHold(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CheckIdentityWithBody Record that name and e-mail were compared with what the caller gave
 	//
@@ -1146,10 +1474,19 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/sessions/{session_id}/end (the `EndSession` operationId).
 	EndSession(ctx context.Context, sessionID SessionID, params *EndSessionParams, body EndSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// Heartbeat Say that the desktop still watches the session; answers its state
+	// HeartbeatWithBody Say that the desktop still watches the session; answers its state
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-	Heartbeat(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	HeartbeatWithBody(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Heartbeat Say that the desktop still watches the session; answers its state
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+	Heartbeat(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// WriteNoteWithBody Write the close-out note; the session is finished with it
 	//
@@ -1351,6 +1688,70 @@ func (c *Client) PostRecords(ctx context.Context, deviceID string, epoch string,
 	return c.Client.Do(req)
 }
 
+// PostHeadWithBody Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *Client) PostHeadWithBody(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostHeadRequestWithBody(c.Server, deviceID, epoch, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *Client) PostHead(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostHeadRequest(c.Server, deviceID, epoch, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+//
+// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+func (c *Client) ListPositions(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPositionsRequest(c.Server, deviceID, epoch, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+//
+// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+func (c *Client) ListDevices(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDevicesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // EnrolDeviceWithBody Enrol a device's public key
 //
 // Takes any type of body and a specified content type.
@@ -1375,6 +1776,40 @@ func (c *Client) EnrolDeviceWithBody(ctx context.Context, params *EnrolDevicePar
 // Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 func (c *Client) EnrolDevice(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEnrolDeviceRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDeviceWithBody End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *Client) RevokeDeviceWithBody(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequestWithBody(c.Server, deviceID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *Client) RevokeDevice(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDeviceRequest(c.Server, deviceID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1434,6 +1869,36 @@ func (c *Client) IntrospectWithFormdataBody(ctx context.Context, body Introspect
 	return c.Client.Do(req)
 }
 
+// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+//
+// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+func (c *Client) ListLogStatements(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListLogStatementsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLogTrust The log's name and keys, for a device to keep when it enrols
+//
+// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+func (c *Client) GetLogTrust(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLogTrustRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetMe Who is signed in, what they may do, their live session and the notes they owe
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
@@ -1469,6 +1934,108 @@ func (c *Client) FindMembers(ctx context.Context, params *FindMembersParams, req
 // Corresponds with GET /v1/members/{member_id} (the `GetMember` operationId).
 func (c *Client) GetMember(ctx context.Context, memberID MemberID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMemberRequest(c.Server, memberID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EraseMemberWithBody Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *Client) EraseMemberWithBody(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEraseMemberRequestWithBody(c.Server, memberID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *Client) EraseMember(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEraseMemberRequest(c.Server, memberID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *Client) PlaceHoldWithBody(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlaceHoldRequestWithBody(c.Server, memberID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *Client) PlaceHold(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPlaceHoldRequest(c.Server, memberID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseHoldWithBody Release the legal hold on a member. Without one, nothing happens
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *Client) ReleaseHoldWithBody(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequestWithBody(c.Server, memberID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *Client) ReleaseHold(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequest(c.Server, memberID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1611,11 +2178,30 @@ func (c *Client) EndSession(ctx context.Context, sessionID SessionID, params *En
 	return c.Client.Do(req)
 }
 
-// Heartbeat Say that the desktop still watches the session; answers its state
+// HeartbeatWithBody Say that the desktop still watches the session; answers its state
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-func (c *Client) Heartbeat(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewHeartbeatRequest(c.Server, sessionID)
+func (c *Client) HeartbeatWithBody(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeartbeatRequestWithBody(c.Server, sessionID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Heartbeat Say that the desktop still watches the session; answers its state
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+func (c *Client) Heartbeat(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHeartbeatRequest(c.Server, sessionID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1994,6 +2580,202 @@ func NewPostRecordsRequestWithBody(server string, deviceID string, epoch string,
 	return req, nil
 }
 
+// NewPostHeadRequest calls the generic PostHead builder with application/json body
+func NewPostHeadRequest(server string, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostHeadRequestWithBody(server, deviceID, epoch, "application/json", bodyReader)
+}
+
+// NewPostHeadRequestWithBody constructs an http.Request for the PostHead method, with any body, and a specified content type
+func NewPostHeadRequestWithBody(server string, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "epoch", epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/%s/%s/head", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPositionsRequest constructs an http.Request for the ListPositions method
+func NewListPositionsRequest(server string, deviceID DeviceID, epoch Epoch, params *ListPositionsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "epoch", epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/%s/%s/positions", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "first", params.First, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListDevicesRequest constructs an http.Request for the ListDevices method
+func NewListDevicesRequest(server string, params *ListDevicesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewEnrolDeviceRequest calls the generic EnrolDevice builder with application/json body
 func NewEnrolDeviceRequest(server string, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2015,6 +2797,66 @@ func NewEnrolDeviceRequestWithBody(server string, params *EnrolDeviceParams, con
 	}
 
 	operationPath := fmt.Sprintf("/v1/devices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRevokeDeviceRequest calls the generic RevokeDevice builder with application/json body
+func NewRevokeDeviceRequest(server string, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevokeDeviceRequestWithBody(server, deviceID, params, "application/json", bodyReader)
+}
+
+// NewRevokeDeviceRequestWithBody constructs an http.Request for the RevokeDevice method, with any body, and a specified content type
+func NewRevokeDeviceRequestWithBody(server string, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "device_id", deviceID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/devices/%s/revoke", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -2123,6 +2965,60 @@ func NewIntrospectRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListLogStatementsRequest constructs an http.Request for the ListLogStatements method
+func NewListLogStatementsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/log/statements")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetLogTrustRequest constructs an http.Request for the GetLogTrust method
+func NewGetLogTrustRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/log/trust")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -2257,6 +3153,186 @@ func NewGetMemberRequest(server string, memberID MemberID) (*http.Request, error
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEraseMemberRequest calls the generic EraseMember builder with application/json body
+func NewEraseMemberRequest(server string, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEraseMemberRequestWithBody(server, memberID, params, "application/json", bodyReader)
+}
+
+// NewEraseMemberRequestWithBody constructs an http.Request for the EraseMember method, with any body, and a specified content type
+func NewEraseMemberRequestWithBody(server string, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "member_id", memberID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/members/%s/erasure", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPlaceHoldRequest calls the generic PlaceHold builder with application/json body
+func NewPlaceHoldRequest(server string, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPlaceHoldRequestWithBody(server, memberID, params, "application/json", bodyReader)
+}
+
+// NewPlaceHoldRequestWithBody constructs an http.Request for the PlaceHold method, with any body, and a specified content type
+func NewPlaceHoldRequestWithBody(server string, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "member_id", memberID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/members/%s/hold", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReleaseHoldRequest calls the generic ReleaseHold builder with application/json body
+func NewReleaseHoldRequest(server string, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReleaseHoldRequestWithBody(server, memberID, params, "application/json", bodyReader)
+}
+
+// NewReleaseHoldRequestWithBody constructs an http.Request for the ReleaseHold method, with any body, and a specified content type
+func NewReleaseHoldRequestWithBody(server string, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "member_id", memberID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/members/%s/hold/release", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: "uuid"})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -2547,8 +3623,19 @@ func NewEndSessionRequestWithBody(server string, sessionID SessionID, params *En
 	return req, nil
 }
 
-// NewHeartbeatRequest constructs an http.Request for the Heartbeat method
-func NewHeartbeatRequest(server string, sessionID SessionID) (*http.Request, error) {
+// NewHeartbeatRequest calls the generic Heartbeat builder with application/json body
+func NewHeartbeatRequest(server string, sessionID SessionID, body HeartbeatJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewHeartbeatRequestWithBody(server, sessionID, "application/json", bodyReader)
+}
+
+// NewHeartbeatRequestWithBody constructs an http.Request for the Heartbeat method, with any body, and a specified content type
+func NewHeartbeatRequestWithBody(server string, sessionID SessionID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2573,10 +3660,12 @@ func NewHeartbeatRequest(server string, sessionID SessionID) (*http.Request, err
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2966,6 +4055,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/audit/{device_id}/{epoch} (the `PostRecords` operationId).
 	PostRecordsWithResponse(ctx context.Context, deviceID string, epoch string, body PostRecordsJSONRequestBody, reqEditors ...RequestEditorFn) (*PostRecordsResponse, error)
 
+	// PostHeadWithBodyWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithBodyWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostHeadResponse, error)
+
+	// PostHeadWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+	PostHeadWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*PostHeadResponse, error)
+
+	// ListPositionsWithResponse Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+	ListPositionsWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*ListPositionsResponse, error)
+
+	// ListDevicesWithResponse Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+	ListDevicesWithResponse(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error)
+
 	// EnrolDeviceWithBodyWithResponse Enrol a device's public key
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -2979,6 +4096,20 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/devices (the `EnrolDevice` operationId).
 	EnrolDeviceWithResponse(ctx context.Context, params *EnrolDeviceParams, body EnrolDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*EnrolDeviceResponse, error)
+
+	// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithBodyWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
+
+	// RevokeDeviceWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+	RevokeDeviceWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error)
 
 	// CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
 	//
@@ -3001,6 +4132,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/introspect (the `Introspect` operationId).
 	IntrospectWithFormdataBodyWithResponse(ctx context.Context, body IntrospectFormdataRequestBody, reqEditors ...RequestEditorFn) (*IntrospectResponse, error)
 
+	// ListLogStatementsWithResponse Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+	ListLogStatementsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLogStatementsResponse, error)
+
+	// GetLogTrustWithResponse The log's name and keys, for a device to keep when it enrols
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+	GetLogTrustWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLogTrustResponse, error)
+
 	// GetMeWithResponse Who is signed in, what they may do, their live session and the notes they owe
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -3021,6 +4166,48 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/members/{member_id} (the `GetMember` operationId).
 	GetMemberWithResponse(ctx context.Context, memberID MemberID, reqEditors ...RequestEditorFn) (*GetMemberResponse, error)
+
+	// EraseMemberWithBodyWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMemberWithBodyWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error)
+
+	// EraseMemberWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+	EraseMemberWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error)
+
+	// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error)
+
+	// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+	PlaceHoldWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error)
+
+	// ReleaseHoldWithBodyWithResponse Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error)
+
+	// ReleaseHoldWithResponse Release the legal hold on a member. Without one, nothing happens
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error)
 
 	// CheckIdentityWithBodyWithResponse Record that name and e-mail were compared with what the caller gave
 	//
@@ -3078,12 +4265,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/sessions/{session_id}/end (the `EndSession` operationId).
 	EndSessionWithResponse(ctx context.Context, sessionID SessionID, params *EndSessionParams, body EndSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*EndSessionResponse, error)
 
-	// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+	// HeartbeatWithBodyWithResponse Say that the desktop still watches the session; answers its state
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-	HeartbeatWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
+	HeartbeatWithBodyWithResponse(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
+
+	// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+	HeartbeatWithResponse(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error)
 
 	// WriteNoteWithBodyWithResponse Write the close-out note; the session is finished with it
 	//
@@ -3416,6 +4610,150 @@ func (r PostRecordsResponse) ContentType() string {
 	return ""
 }
 
+type PostHeadResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RecordAck
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostHeadResponse) GetJSON200() *RecordAck {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostHeadResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostHeadResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostHeadResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostHeadResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostHeadResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListPositionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Positions
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListPositionsResponse) GetJSON200() *Positions {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListPositionsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListPositionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListPositionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListPositionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListPositionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListDevicesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DevicePage
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDevicesResponse) GetJSON200() *DevicePage {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListDevicesResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDevicesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDevicesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDevicesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDevicesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type EnrolDeviceResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3458,6 +4796,54 @@ func (r EnrolDeviceResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r EnrolDeviceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeDeviceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RevokedDevice
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RevokeDeviceResponse) GetJSON200() *RevokedDevice {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeDeviceResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeDeviceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeDeviceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeDeviceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeDeviceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3554,6 +4940,102 @@ func (r IntrospectResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r IntrospectResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ListLogStatementsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogStatements
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListLogStatementsResponse) GetJSON200() *LogStatements {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListLogStatementsResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListLogStatementsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListLogStatementsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListLogStatementsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListLogStatementsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetLogTrustResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LogTrust
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLogTrustResponse) GetJSON200() *LogTrust {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetLogTrustResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLogTrustResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLogTrustResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLogTrustResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLogTrustResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3698,6 +5180,143 @@ func (r GetMemberResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EraseMemberResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Erasure
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r EraseMemberResponse) GetJSON200() *Erasure {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EraseMemberResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EraseMemberResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EraseMemberResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EraseMemberResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EraseMemberResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PlaceHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Hold
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PlaceHoldResponse) GetJSON200() *Hold {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PlaceHoldResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PlaceHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PlaceHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PlaceHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PlaceHoldResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ReleaseHoldResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ReleaseHoldResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ReleaseHoldResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReleaseHoldResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReleaseHoldResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReleaseHoldResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4349,6 +5968,58 @@ func (c *ClientWithResponses) PostRecordsWithResponse(ctx context.Context, devic
 	return ParsePostRecordsResponse(rsp)
 }
 
+// PostHeadWithBodyWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *ClientWithResponses) PostHeadWithBodyWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostHeadResponse, error) {
+	rsp, err := c.PostHeadWithBody(ctx, deviceID, epoch, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostHeadResponse(rsp)
+}
+
+// PostHeadWithResponse Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/audit/{device_id}/{epoch}/head (the `PostHead` operationId).
+func (c *ClientWithResponses) PostHeadWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, body PostHeadJSONRequestBody, reqEditors ...RequestEditorFn) (*PostHeadResponse, error) {
+	rsp, err := c.PostHead(ctx, deviceID, epoch, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostHeadResponse(rsp)
+}
+
+// ListPositionsWithResponse Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit/{device_id}/{epoch}/positions (the `ListPositions` operationId).
+func (c *ClientWithResponses) ListPositionsWithResponse(ctx context.Context, deviceID DeviceID, epoch Epoch, params *ListPositionsParams, reqEditors ...RequestEditorFn) (*ListPositionsResponse, error) {
+	rsp, err := c.ListPositions(ctx, deviceID, epoch, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListPositionsResponse(rsp)
+}
+
+// ListDevicesWithResponse Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/devices (the `ListDevices` operationId).
+func (c *ClientWithResponses) ListDevicesWithResponse(ctx context.Context, params *ListDevicesParams, reqEditors ...RequestEditorFn) (*ListDevicesResponse, error) {
+	rsp, err := c.ListDevices(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDevicesResponse(rsp)
+}
+
 // EnrolDeviceWithBodyWithResponse Enrol a device's public key
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -4373,6 +6044,32 @@ func (c *ClientWithResponses) EnrolDeviceWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseEnrolDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithBodyWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithBodyWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDeviceWithBody(ctx, deviceID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
+}
+
+// RevokeDeviceWithResponse End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/devices/{device_id}/revoke (the `RevokeDevice` operationId).
+func (c *ClientWithResponses) RevokeDeviceWithResponse(ctx context.Context, deviceID DeviceID, params *RevokeDeviceParams, body RevokeDeviceJSONRequestBody, reqEditors ...RequestEditorFn) (*RevokeDeviceResponse, error) {
+	rsp, err := c.RevokeDevice(ctx, deviceID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDeviceResponse(rsp)
 }
 
 // CreateEnrolmentCodeWithResponse Make a single-use code with which one device enrols
@@ -4414,6 +6111,32 @@ func (c *ClientWithResponses) IntrospectWithFormdataBodyWithResponse(ctx context
 	return ParseIntrospectResponse(rsp)
 }
 
+// ListLogStatementsWithResponse Signed notes about the log itself, the oldest first - keys handed over, restores declared
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/log/statements (the `ListLogStatements` operationId).
+func (c *ClientWithResponses) ListLogStatementsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListLogStatementsResponse, error) {
+	rsp, err := c.ListLogStatements(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListLogStatementsResponse(rsp)
+}
+
+// GetLogTrustWithResponse The log's name and keys, for a device to keep when it enrols
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/log/trust (the `GetLogTrust` operationId).
+func (c *ClientWithResponses) GetLogTrustWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLogTrustResponse, error) {
+	rsp, err := c.GetLogTrust(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLogTrustResponse(rsp)
+}
+
 // GetMeWithResponse Who is signed in, what they may do, their live session and the notes they owe
 //
 // Returns a wrapper object for the known response body format(s).
@@ -4451,6 +6174,84 @@ func (c *ClientWithResponses) GetMemberWithResponse(ctx context.Context, memberI
 		return nil, err
 	}
 	return ParseGetMemberResponse(rsp)
+}
+
+// EraseMemberWithBodyWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *ClientWithResponses) EraseMemberWithBodyWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error) {
+	rsp, err := c.EraseMemberWithBody(ctx, memberID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEraseMemberResponse(rsp)
+}
+
+// EraseMemberWithResponse Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
+func (c *ClientWithResponses) EraseMemberWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error) {
+	rsp, err := c.EraseMember(ctx, memberID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEraseMemberResponse(rsp)
+}
+
+// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *ClientWithResponses) PlaceHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error) {
+	rsp, err := c.PlaceHoldWithBody(ctx, memberID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlaceHoldResponse(rsp)
+}
+
+// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
+func (c *ClientWithResponses) PlaceHoldWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, body PlaceHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error) {
+	rsp, err := c.PlaceHold(ctx, memberID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePlaceHoldResponse(rsp)
+}
+
+// ReleaseHoldWithBodyWithResponse Release the legal hold on a member. Without one, nothing happens
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *ClientWithResponses) ReleaseHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error) {
+	rsp, err := c.ReleaseHoldWithBody(ctx, memberID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseHoldResponse(rsp)
+}
+
+// ReleaseHoldWithResponse Release the legal hold on a member. Without one, nothing happens
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/members/{member_id}/hold/release (the `ReleaseHold` operationId).
+func (c *ClientWithResponses) ReleaseHoldWithResponse(ctx context.Context, memberID MemberID, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*ReleaseHoldResponse, error) {
+	rsp, err := c.ReleaseHold(ctx, memberID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseHoldResponse(rsp)
 }
 
 // CheckIdentityWithBodyWithResponse Record that name and e-mail were compared with what the caller gave
@@ -4557,13 +6358,26 @@ func (c *ClientWithResponses) EndSessionWithResponse(ctx context.Context, sessio
 	return ParseEndSessionResponse(rsp)
 }
 
-// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+// HeartbeatWithBodyWithResponse Say that the desktop still watches the session; answers its state
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
-func (c *ClientWithResponses) HeartbeatWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
-	rsp, err := c.Heartbeat(ctx, sessionID, reqEditors...)
+func (c *ClientWithResponses) HeartbeatWithBodyWithResponse(ctx context.Context, sessionID SessionID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
+	rsp, err := c.HeartbeatWithBody(ctx, sessionID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHeartbeatResponse(rsp)
+}
+
+// HeartbeatWithResponse Say that the desktop still watches the session; answers its state
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/sessions/{session_id}/heartbeat (the `Heartbeat` operationId).
+func (c *ClientWithResponses) HeartbeatWithResponse(ctx context.Context, sessionID SessionID, body HeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*HeartbeatResponse, error) {
+	rsp, err := c.Heartbeat(ctx, sessionID, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4864,6 +6678,105 @@ func ParsePostRecordsResponse(rsp *http.Response) (*PostRecordsResponse, error) 
 	return response, nil
 }
 
+// ParsePostHeadResponse parses an HTTP response from a PostHeadWithResponse call
+func ParsePostHeadResponse(rsp *http.Response) (*PostHeadResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostHeadResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RecordAck
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListPositionsResponse parses an HTTP response from a ListPositionsWithResponse call
+func ParseListPositionsResponse(rsp *http.Response) (*ListPositionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListPositionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Positions
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListDevicesResponse parses an HTTP response from a ListDevicesWithResponse call
+func ParseListDevicesResponse(rsp *http.Response) (*ListDevicesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDevicesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DevicePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseEnrolDeviceResponse parses an HTTP response from a EnrolDeviceWithResponse call
 func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -4880,6 +6793,39 @@ func ParseEnrolDeviceResponse(rsp *http.Response) (*EnrolDeviceResponse, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Enrolled
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeDeviceResponse parses an HTTP response from a RevokeDeviceWithResponse call
+func ParseRevokeDeviceResponse(rsp *http.Response) (*RevokeDeviceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeDeviceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RevokedDevice
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4946,6 +6892,72 @@ func ParseIntrospectResponse(rsp *http.Response) (*IntrospectResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Introspection
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListLogStatementsResponse parses an HTTP response from a ListLogStatementsWithResponse call
+func ParseListLogStatementsResponse(rsp *http.Response) (*ListLogStatementsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListLogStatementsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogStatements
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetLogTrustResponse parses an HTTP response from a GetLogTrustWithResponse call
+func ParseGetLogTrustResponse(rsp *http.Response) (*GetLogTrustResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLogTrustResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LogTrust
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5049,6 +7061,101 @@ func ParseGetMemberResponse(rsp *http.Response) (*GetMemberResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEraseMemberResponse parses an HTTP response from a EraseMemberWithResponse call
+func ParseEraseMemberResponse(rsp *http.Response) (*EraseMemberResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EraseMemberResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Erasure
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePlaceHoldResponse parses an HTTP response from a PlaceHoldWithResponse call
+func ParsePlaceHoldResponse(rsp *http.Response) (*PlaceHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PlaceHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Hold
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReleaseHoldResponse parses an HTTP response from a ReleaseHoldWithResponse call
+func ParseReleaseHoldResponse(rsp *http.Response) (*ReleaseHoldResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReleaseHoldResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -5445,15 +7552,33 @@ type ServerInterface interface {
 	// PostRecords Deliver a device's records in order. Duplicates are harmless; forks and gaps are refused
 	// (POST /v1/audit/{device_id}/{epoch})
 	PostRecords(w http.ResponseWriter, r *http.Request, deviceID string, epoch string)
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	// (POST /v1/audit/{device_id}/{epoch}/head)
+	PostHead(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch)
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	// (GET /v1/audit/{device_id}/{epoch}/positions)
+	ListPositions(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch, params ListPositionsParams)
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	// (GET /v1/devices)
+	ListDevices(w http.ResponseWriter, r *http.Request, params ListDevicesParams)
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams)
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	// (POST /v1/devices/{device_id}/revoke)
+	RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(w http.ResponseWriter, r *http.Request, params CreateEnrolmentCodeParams)
 	// Introspect Is this session token good right now (RFC 7662)? A positive answer holds at most 500 ms; unreachable means refuse
 	// (POST /v1/introspect)
 	Introspect(w http.ResponseWriter, r *http.Request)
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	// (GET /v1/log/statements)
+	ListLogStatements(w http.ResponseWriter, r *http.Request)
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	// (GET /v1/log/trust)
+	GetLogTrust(w http.ResponseWriter, r *http.Request)
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	// (GET /v1/me)
 	GetMe(w http.ResponseWriter, r *http.Request)
@@ -5463,6 +7588,15 @@ type ServerInterface interface {
 	// GetMember A member's profile and whether a session may be started, with the reason if not
 	// (GET /v1/members/{member_id})
 	GetMember(w http.ResponseWriter, r *http.Request, memberID MemberID)
+	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	// (POST /v1/members/{member_id}/erasure)
+	EraseMember(w http.ResponseWriter, r *http.Request, memberID MemberID, params EraseMemberParams)
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// (POST /v1/members/{member_id}/hold)
+	PlaceHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params PlaceHoldParams)
+	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+	// (POST /v1/members/{member_id}/hold/release)
+	ReleaseHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params ReleaseHoldParams)
 	// CheckIdentity Record that name and e-mail were compared with what the caller gave
 	// (POST /v1/members/{member_id}/identity-checks)
 	CheckIdentity(w http.ResponseWriter, r *http.Request, memberID MemberID, params CheckIdentityParams)
@@ -5648,6 +7782,151 @@ func (siw *ServerInterfaceWrapper) PostRecords(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// PostHead operation middleware
+func (siw *ServerInterfaceWrapper) PostHead(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "epoch" -------------
+	var epoch Epoch
+
+	err = runtime.BindStyledParameterWithOptions("simple", "epoch", r.PathValue("epoch"), &epoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostHead(w, r, deviceID, epoch)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListPositions operation middleware
+func (siw *ServerInterfaceWrapper) ListPositions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "epoch" -------------
+	var epoch Epoch
+
+	err = runtime.BindStyledParameterWithOptions("simple", "epoch", r.PathValue("epoch"), &epoch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "epoch", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPositionsParams
+
+	// ------------- Required query parameter "first" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "first", r.URL.Query(), &params.First, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "first"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "first", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPositions(w, r, deviceID, epoch, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListDevices operation middleware
+func (siw *ServerInterfaceWrapper) ListDevices(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDevicesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDevices(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // EnrolDevice operation middleware
 func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Request) {
 
@@ -5684,6 +7963,60 @@ func (siw *ServerInterfaceWrapper) EnrolDevice(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.EnrolDevice(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeDevice operation middleware
+func (siw *ServerInterfaceWrapper) RevokeDevice(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "device_id" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "device_id", r.PathValue("device_id"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "device_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeDeviceParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeDevice(w, r, deviceID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5743,6 +8076,34 @@ func (siw *ServerInterfaceWrapper) Introspect(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.Introspect(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListLogStatements operation middleware
+func (siw *ServerInterfaceWrapper) ListLogStatements(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListLogStatements(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetLogTrust operation middleware
+func (siw *ServerInterfaceWrapper) GetLogTrust(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLogTrust(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5842,6 +8203,168 @@ func (siw *ServerInterfaceWrapper) GetMember(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetMember(w, r, memberID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EraseMember operation middleware
+func (siw *ServerInterfaceWrapper) EraseMember(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID MemberID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", r.PathValue("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EraseMemberParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EraseMember(w, r, memberID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PlaceHold operation middleware
+func (siw *ServerInterfaceWrapper) PlaceHold(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID MemberID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", r.PathValue("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlaceHoldParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PlaceHold(w, r, memberID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReleaseHold operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseHold(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "member_id" -------------
+	var memberID MemberID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "member_id", r.PathValue("member_id"), &memberID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "member_id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseHoldParams
+
+	headers := r.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uuid"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		err := fmt.Errorf("Header parameter Idempotency-Key is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "Idempotency-Key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReleaseHold(w, r, memberID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6466,10 +8989,15 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/setup", wrapper.ClaimSetup)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/me", wrapper.GetMe)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/enrolment-codes", wrapper.CreateEnrolmentCode)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/devices", wrapper.ListDevices)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices", wrapper.EnrolDevice)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/revoke", wrapper.RevokeDevice)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members", wrapper.FindMembers)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/members/{member_id}", wrapper.GetMember)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/identity-checks", wrapper.CheckIdentity)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/erasure", wrapper.EraseMember)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/hold", wrapper.PlaceHold)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/members/{member_id}/hold/release", wrapper.ReleaseHold)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/sessions", wrapper.ListSessions)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions", wrapper.StartSession)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/sessions/{session_id}", wrapper.GetSession)
@@ -6478,6 +9006,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/end", wrapper.EndSession)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/sessions/{session_id}/note", wrapper.WriteNote)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}", wrapper.PostRecords)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/head", wrapper.PostHead)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/audit/{device_id}/{epoch}/positions", wrapper.ListPositions)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/trust", wrapper.GetLogTrust)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/log/statements", wrapper.ListLogStatements)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
@@ -6714,6 +9246,127 @@ func (response PostRecordsdefaultApplicationProblemPlusJSONResponse) VisitPostRe
 	return err
 }
 
+type PostHeadRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Epoch    Epoch    `json:"epoch"`
+	Body     *PostHeadJSONRequestBody
+}
+
+type PostHeadResponseObject interface {
+	VisitPostHeadResponse(w http.ResponseWriter) error
+}
+
+type PostHead200JSONResponse RecordAck
+
+func (response PostHead200JSONResponse) VisitPostHeadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostHeaddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostHeaddefaultApplicationProblemPlusJSONResponse) VisitPostHeadResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPositionsRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Epoch    Epoch    `json:"epoch"`
+	Params   ListPositionsParams
+}
+
+type ListPositionsResponseObject interface {
+	VisitListPositionsResponse(w http.ResponseWriter) error
+}
+
+type ListPositions200JSONResponse Positions
+
+func (response ListPositions200JSONResponse) VisitListPositionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPositionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPositionsdefaultApplicationProblemPlusJSONResponse) VisitListPositionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevicesRequestObject struct {
+	Params ListDevicesParams
+}
+
+type ListDevicesResponseObject interface {
+	VisitListDevicesResponse(w http.ResponseWriter) error
+}
+
+type ListDevices200JSONResponse DevicePage
+
+func (response ListDevices200JSONResponse) VisitListDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDevicesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDevicesdefaultApplicationProblemPlusJSONResponse) VisitListDevicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type EnrolDeviceRequestObject struct {
 	Params EnrolDeviceParams
 	Body   *EnrolDeviceJSONRequestBody
@@ -6743,6 +9396,47 @@ type EnrolDevicedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnrolDevicedefaultApplicationProblemPlusJSONResponse) VisitEnrolDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDeviceRequestObject struct {
+	DeviceID DeviceID `json:"device_id"`
+	Params   RevokeDeviceParams
+	Body     *RevokeDeviceJSONRequestBody
+}
+
+type RevokeDeviceResponseObject interface {
+	VisitRevokeDeviceResponse(w http.ResponseWriter) error
+}
+
+type RevokeDevice200JSONResponse RevokedDevice
+
+func (response RevokeDevice200JSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeDevicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeDevicedefaultApplicationProblemPlusJSONResponse) VisitRevokeDeviceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6821,6 +9515,82 @@ type IntrospectdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response IntrospectdefaultApplicationProblemPlusJSONResponse) VisitIntrospectResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLogStatementsRequestObject struct {
+}
+
+type ListLogStatementsResponseObject interface {
+	VisitListLogStatementsResponse(w http.ResponseWriter) error
+}
+
+type ListLogStatements200JSONResponse LogStatements
+
+func (response ListLogStatements200JSONResponse) VisitListLogStatementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLogStatementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLogStatementsdefaultApplicationProblemPlusJSONResponse) VisitListLogStatementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogTrustRequestObject struct {
+}
+
+type GetLogTrustResponseObject interface {
+	VisitGetLogTrustResponse(w http.ResponseWriter) error
+}
+
+type GetLogTrust200JSONResponse LogTrust
+
+func (response GetLogTrust200JSONResponse) VisitGetLogTrustResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLogTrustdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLogTrustdefaultApplicationProblemPlusJSONResponse) VisitGetLogTrustResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6937,6 +9707,123 @@ type GetMemberdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetMemberdefaultApplicationProblemPlusJSONResponse) VisitGetMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseMemberRequestObject struct {
+	MemberID MemberID `json:"member_id"`
+	Params   EraseMemberParams
+	Body     *EraseMemberJSONRequestBody
+}
+
+type EraseMemberResponseObject interface {
+	VisitEraseMemberResponse(w http.ResponseWriter) error
+}
+
+type EraseMember200JSONResponse Erasure
+
+func (response EraseMember200JSONResponse) VisitEraseMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EraseMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EraseMemberdefaultApplicationProblemPlusJSONResponse) VisitEraseMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceHoldRequestObject struct {
+	MemberID MemberID `json:"member_id"`
+	Params   PlaceHoldParams
+	Body     *PlaceHoldJSONRequestBody
+}
+
+type PlaceHoldResponseObject interface {
+	VisitPlaceHoldResponse(w http.ResponseWriter) error
+}
+
+type PlaceHold200JSONResponse Hold
+
+func (response PlaceHold200JSONResponse) VisitPlaceHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlaceHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlaceHolddefaultApplicationProblemPlusJSONResponse) VisitPlaceHoldResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseHoldRequestObject struct {
+	MemberID MemberID `json:"member_id"`
+	Params   ReleaseHoldParams
+	Body     *ReleaseHoldJSONRequestBody
+}
+
+type ReleaseHoldResponseObject interface {
+	VisitReleaseHoldResponse(w http.ResponseWriter) error
+}
+
+type ReleaseHold204Response struct {
+}
+
+func (response ReleaseHold204Response) VisitReleaseHoldResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReleaseHolddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseHolddefaultApplicationProblemPlusJSONResponse) VisitReleaseHoldResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7150,6 +10037,7 @@ func (response EndSessiondefaultApplicationProblemPlusJSONResponse) VisitEndSess
 
 type HeartbeatRequestObject struct {
 	SessionID SessionID `json:"session_id"`
+	Body      *HeartbeatJSONRequestBody
 }
 
 type HeartbeatResponseObject interface {
@@ -7406,15 +10294,33 @@ type StrictServerInterface interface {
 	// PostRecords Deliver a device's records in order. Duplicates are harmless; forks and gaps are refused
 	// (POST /v1/audit/{device_id}/{epoch})
 	PostRecords(ctx context.Context, request PostRecordsRequestObject) (PostRecordsResponseObject, error)
+	// PostHead Say where a device's chain ends now, signed by the device. A chain that was set back or written anew is chain_fork and an alarm
+	// (POST /v1/audit/{device_id}/{epoch}/head)
+	PostHead(ctx context.Context, request PostHeadRequestObject) (PostHeadResponseObject, error)
+	// ListPositions Where the records of a device's chain stand in the log, as far as the newest checkpoint reaches
+	// (GET /v1/audit/{device_id}/{epoch}/positions)
+	ListPositions(ctx context.Context, request ListPositionsRequestObject) (ListPositionsResponseObject, error)
+	// ListDevices Enrolled devices, the one enrolled last first, and what they last said of themselves. Needs the role action see_devices
+	// (GET /v1/devices)
+	ListDevices(ctx context.Context, request ListDevicesRequestObject) (ListDevicesResponseObject, error)
 	// EnrolDevice Enrol a device's public key
 	// (POST /v1/devices)
 	EnrolDevice(ctx context.Context, request EnrolDeviceRequestObject) (EnrolDeviceResponseObject, error)
+	// RevokeDevice End a device for good, and its open session with it. Revoking a revoked device answers it unchanged. Needs the role action revoke_device
+	// (POST /v1/devices/{device_id}/revoke)
+	RevokeDevice(ctx context.Context, request RevokeDeviceRequestObject) (RevokeDeviceResponseObject, error)
 	// CreateEnrolmentCode Make a single-use code with which one device enrols
 	// (POST /v1/enrolment-codes)
 	CreateEnrolmentCode(ctx context.Context, request CreateEnrolmentCodeRequestObject) (CreateEnrolmentCodeResponseObject, error)
 	// Introspect Is this session token good right now (RFC 7662)? A positive answer holds at most 500 ms; unreachable means refuse
 	// (POST /v1/introspect)
 	Introspect(ctx context.Context, request IntrospectRequestObject) (IntrospectResponseObject, error)
+	// ListLogStatements Signed notes about the log itself, the oldest first - keys handed over, restores declared
+	// (GET /v1/log/statements)
+	ListLogStatements(ctx context.Context, request ListLogStatementsRequestObject) (ListLogStatementsResponseObject, error)
+	// GetLogTrust The log's name and keys, for a device to keep when it enrols
+	// (GET /v1/log/trust)
+	GetLogTrust(ctx context.Context, request GetLogTrustRequestObject) (GetLogTrustResponseObject, error)
 	// GetMe Who is signed in, what they may do, their live session and the notes they owe
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -7424,6 +10330,15 @@ type StrictServerInterface interface {
 	// GetMember A member's profile and whether a session may be started, with the reason if not
 	// (GET /v1/members/{member_id})
 	GetMember(ctx context.Context, request GetMemberRequestObject) (GetMemberResponseObject, error)
+	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
+	// (POST /v1/members/{member_id}/erasure)
+	EraseMember(ctx context.Context, request EraseMemberRequestObject) (EraseMemberResponseObject, error)
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// (POST /v1/members/{member_id}/hold)
+	PlaceHold(ctx context.Context, request PlaceHoldRequestObject) (PlaceHoldResponseObject, error)
+	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
+	// (POST /v1/members/{member_id}/hold/release)
+	ReleaseHold(ctx context.Context, request ReleaseHoldRequestObject) (ReleaseHoldResponseObject, error)
 	// CheckIdentity Record that name and e-mail were compared with what the caller gave
 	// (POST /v1/members/{member_id}/identity-checks)
 	CheckIdentity(ctx context.Context, request CheckIdentityRequestObject) (CheckIdentityResponseObject, error)
@@ -7672,6 +10587,94 @@ func (sh *strictHandler) PostRecords(w http.ResponseWriter, r *http.Request, dev
 	}
 }
 
+// PostHead operation middleware
+func (sh *strictHandler) PostHead(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch) {
+	var request PostHeadRequestObject
+
+	request.DeviceID = deviceID
+	request.Epoch = epoch
+
+	var body PostHeadJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostHead(ctx, request.(PostHeadRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostHead")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostHeadResponseObject); ok {
+		if err := validResponse.VisitPostHeadResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPositions operation middleware
+func (sh *strictHandler) ListPositions(w http.ResponseWriter, r *http.Request, deviceID DeviceID, epoch Epoch, params ListPositionsParams) {
+	var request ListPositionsRequestObject
+
+	request.DeviceID = deviceID
+	request.Epoch = epoch
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPositions(ctx, request.(ListPositionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPositions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPositionsResponseObject); ok {
+		if err := validResponse.VisitListPositionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDevices operation middleware
+func (sh *strictHandler) ListDevices(w http.ResponseWriter, r *http.Request, params ListDevicesParams) {
+	var request ListDevicesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDevices(ctx, request.(ListDevicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDevices")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDevicesResponseObject); ok {
+		if err := validResponse.VisitListDevicesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // EnrolDevice operation middleware
 func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, params EnrolDeviceParams) {
 	var request EnrolDeviceRequestObject
@@ -7698,6 +10701,40 @@ func (sh *strictHandler) EnrolDevice(w http.ResponseWriter, r *http.Request, par
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(EnrolDeviceResponseObject); ok {
 		if err := validResponse.VisitEnrolDeviceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeDevice operation middleware
+func (sh *strictHandler) RevokeDevice(w http.ResponseWriter, r *http.Request, deviceID DeviceID, params RevokeDeviceParams) {
+	var request RevokeDeviceRequestObject
+
+	request.DeviceID = deviceID
+	request.Params = params
+
+	var body RevokeDeviceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeDevice(ctx, request.(RevokeDeviceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeDevice")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeDeviceResponseObject); ok {
+		if err := validResponse.VisitRevokeDeviceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7759,6 +10796,54 @@ func (sh *strictHandler) Introspect(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(IntrospectResponseObject); ok {
 		if err := validResponse.VisitIntrospectResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListLogStatements operation middleware
+func (sh *strictHandler) ListLogStatements(w http.ResponseWriter, r *http.Request) {
+	var request ListLogStatementsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLogStatements(ctx, request.(ListLogStatementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLogStatements")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListLogStatementsResponseObject); ok {
+		if err := validResponse.VisitListLogStatementsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetLogTrust operation middleware
+func (sh *strictHandler) GetLogTrust(w http.ResponseWriter, r *http.Request) {
+	var request GetLogTrustRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLogTrust(ctx, request.(GetLogTrustRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLogTrust")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLogTrustResponseObject); ok {
+		if err := validResponse.VisitGetLogTrustResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7835,6 +10920,108 @@ func (sh *strictHandler) GetMember(w http.ResponseWriter, r *http.Request, membe
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetMemberResponseObject); ok {
 		if err := validResponse.VisitGetMemberResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EraseMember operation middleware
+func (sh *strictHandler) EraseMember(w http.ResponseWriter, r *http.Request, memberID MemberID, params EraseMemberParams) {
+	var request EraseMemberRequestObject
+
+	request.MemberID = memberID
+	request.Params = params
+
+	var body EraseMemberJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EraseMember(ctx, request.(EraseMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EraseMember")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EraseMemberResponseObject); ok {
+		if err := validResponse.VisitEraseMemberResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PlaceHold operation middleware
+func (sh *strictHandler) PlaceHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params PlaceHoldParams) {
+	var request PlaceHoldRequestObject
+
+	request.MemberID = memberID
+	request.Params = params
+
+	var body PlaceHoldJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PlaceHold(ctx, request.(PlaceHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlaceHold")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PlaceHoldResponseObject); ok {
+		if err := validResponse.VisitPlaceHoldResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseHold operation middleware
+func (sh *strictHandler) ReleaseHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params ReleaseHoldParams) {
+	var request ReleaseHoldRequestObject
+
+	request.MemberID = memberID
+	request.Params = params
+
+	var body ReleaseHoldJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseHold(ctx, request.(ReleaseHoldRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseHold")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReleaseHoldResponseObject); ok {
+		if err := validResponse.VisitReleaseHoldResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8000,6 +11187,16 @@ func (sh *strictHandler) Heartbeat(w http.ResponseWriter, r *http.Request, sessi
 	var request HeartbeatRequestObject
 
 	request.SessionID = sessionID
+
+	var body HeartbeatJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.Heartbeat(ctx, request.(HeartbeatRequestObject))
@@ -8177,96 +11374,126 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3pktu2lvCroPjdKl/fj71468TtH1PeMnEcx65u3+sfjkeBiCMREQkwACi1xtV/5wnmCedJprCRoARS",
-	"YrvlODX/2iLIc3A2nBX+nGS8rDgDpmRy/jmpsMAlKBDmX89rIbnQf1GWnCd/1CDWSZowXEJynmT2aZrI",
-	"LIcS62UlvvoZ2Fzlyfn909M0UetKr5RKUDZPrq/T5BWBsuIKWLZ+DWv9DgGZCVopyjWMp+if/3z1Yvkd",
-	"IgKvGJpxgVROJRLwRw1SPUFUoSlkvASJVA6IEsRn5i8BGRfE/WkWo5WgCuQxugSmEJ5jytCKqtyskbgE",
-	"lHGm9DOqUI4lYhzNaqFyEAhmM8jUcZLareeACYh278E2jvQ+0kTDpAJIcq5EDSFRZlyUWCXnSV1TkqQh",
-	"kR6cpUlJWfjPbZL9TEuq+phQmIchOAIzXBdKc8DAomVdJuf3NDtKyty/GjiUKZiDMIDeQDkF8epFA6vC",
-	"Km9BlebxxOyhf7fB7s4ednZ3L7a5S5CSctYLVNrnI6DuQdNr/SlZcSbByPk7wacFlPpPJxH6T1xVBc2w",
-	"FsyTyq74/79LLaWfA8h/EzBLzpP/d9Iq0ol9Kk/8dw3ErpxfwKyWQBAXaIZpAQT9/eKH5+jxw0ff3TWE",
-	"cd/QIJ5m+qVnWGW50VHBKxCKWtyxeWj+pApKuQsn+7ELqLhQybWRkFf2PS8i/p8N3bAQeJ1YqnkGfGwA",
-	"f2rW8envkJmPdoBso6w6akGwgiNFS0i2OJUmlPTbiCT9Mt1KkxJUzsmGAN07jaw0UrmFyTusrQmUVYEV",
-	"pAiO58fopBIwAwEsA/lEmxSjsan+a8rJegPJ0xiwQOjHynaaSIVVbei8qeJpsuKCyO1tfMixsYErLFOk",
-	"jaRehjCyGo9qRkBIhRmRXex7bHwoJYYrHSV2NE+9ojt8PXKpFo8embJnUVeYrJ34HKFDPY38voGeXhQD",
-	"9lzbBvaFsouVAqmABGhMOS8AM/0056ttTlQ5Z5CiLMcqRVBiWmgLQdmkAqFNzwb5d1G/wcCCi++ULyhs",
-	"bzRXqppwVqzj2PeTHZcwkVSZp8D0afMxuVSCZvqY+hlfBViEEp/VAuKglrioYTcrDUZ+dRrg33w9RC5G",
-	"ihewpBlcGD9imyDAllDwCraZ9kI7TPpslYpm6PmztxfWmH//+OFj9PD4/t0UYYVKLhU6e4he02eh4Zqu",
-	"VVR4FFyp/a26Rfo9XG3a9LMdVrzZlYcYI8xLRi6sS7VNlgzXEnpMivaz8ByYuiMRMcRFEq+O0Q+Clwiz",
-	"tbaHCAoJZqU2oposzm1DmJRUS7wXIvOlJE2mmDHji00FX0kQk6zg0si4pHMGZMJr4xEpwKR9xria8AoY",
-	"kIgAbhDF7ilOCcGLflpwAmN9oFaVOkfQ6c7Xqnpa0GyyiHnRL8n9R4/uPU7Rg/tIC5jcR+I09bByatj9",
-	"3rM1UpqhC1gjvgRh+AWaFqV2n7MC03I3iE0qa2qlXm+D7YSo9DKhgIiOWiFz5+Yw9HZpLwi9t+eOpXFG",
-	"b9EQrioqQE72PybiRAm+E0PvFQGmqFo/zyFbRNDTPwOZjDmsSu1egoyZ4E0U26+3r+3EsldpzCk3GQBv",
-	"RWSyP4Kd5ekGgCiiTAkuK8hUL5aKL4BtaOn39x7fj1luvXSif57k1PoQwUsPdx7aFtQwntSGIZuhQMZr",
-	"C3DbF8nUHpEBF24tXfYcxrgmfYLfkTXK1NnDJI34oFTKuOOQucM1YpjICA8vZMBuM+D2GqP2Tx9eX24T",
-	"eQHr7rG8wYNiboT6CpdVAcYUv7h8GlO4TCw3VxqjHVu76KHAQq2733j7+l3sfXdEt+skncfWXe0mmAZp",
-	"kdfLLWqp2bYFE6PkoAdiCBp76w3sF+1u878DzhmA6MoeshZO/Ie0xSUuBn1hvoJI+PqSESDIxUTSZKR4",
-	"rRBGjJtTcy+HLwC/ud1K0CUtYN6jwZWEmnC2LrcxuzQxnku6AbIxhw4IbW5Nnmt/IocrROicKhmTIMGL",
-	"jucv68okAdKkAGwkpSZU2bRhXYGwTl4sJFAURCyKjQWYzoewjHZIuC+E9Ag3nzay5PgUF0EdAP/CFXxh",
-	"JFirnIu4ClNGQoIJwDbQM56r8WU/7UwRRKOHPYyfShrcHCbu1X5ivMPzCDEamd1LeO2XLvgqJr4MrtQk",
-	"azLPO9ILBlw/thc2yB5zTppnk16dngrMbB6u51H/q4RKPC368gHjrRQsoQhFx6ZrtJTzFYio2PTiZhIP",
-	"e9A7om321YZ0yQYRG5J1CeTxD8gSY6PWvX6nzEl56JOd7s5J9Ur4L1zRLKbqOvLs5+sYS9CEyz1c3sOB",
-	"2rQYUmFhczygT5Yo34U2vlGxc/Ym6l8N2ZiYYDgLEpArtTZGWNsffLCf/LdhYBwjI9alZhuk6D1XDJzm",
-	"hX585QXg/vRIXU0U34uxG/DtizGwb20WIxKU+kzeEGlcvq9l7whPw0japBbFtuvwPgeXLr4jEcEyn3Is",
-	"yM5w1+OQeuxDILHNv7N50HgUOcZ69mjzTnsXRaqtH8XzBHsUiUyiwZSJVN9OfDTZk2kTpkaJMswQ4QhP",
-	"tVNpaoPbe9dHrIQ/Ih+jKkdZjimbzHF1biulWrZZtpGkgysdh3YSS/0ma6gmoagqIFbkkcCUg4sVkngt",
-	"0Ur/lePKakDa5/pvfqsW7NykA89dHe/8+dsXL3cKp3nqEQwKFS5HY9gxIA4+ddTYaTpnE8omDQiblJQK",
-	"z2b287PZpDkMrRc7mXExpYSAVhFcVZOaWX+N/qdZY1hlPjQJ3VxXqtWfn/GaWdtbaCgVGA/BLQig6eBD",
-	"Town7A+FCWVLXBgVUDRbgAp+yGyBZFJSKTXtWuPeBWp/swdTmuSYET6bBd+hptwafKb9wWRs9C9trX2S",
-	"cTYrbClBIxx8yOXzarZgfMXaH9pUoj4fXVYveE+CqqtwY0b4Z1wsmn/McWVoomOgYOUUk4nrNDDcqhV0",
-	"Nm8LXeYnXBSOsorzSYGF4ZLeqmC4iJ7Y7wSf0SJ2Erqs2qSb5YskbAFluChApCbGpMz8VGCpUM5rEWru",
-	"cAm2tIEgVjtt2b9AEGqVwDmjYyIBI4IjgwgTm8WC4DDKHVbz1m0OgsNw0x6zqK7XhYSBqsgtZIi1jIol",
-	"iIl5vP9LCneLcK2faPIb/e7i5hmtLBECzLsoxehy0biVm4RRMOciUrNQgtfTAmTOuaJsnqJ5TQlmGaRI",
-	"gtI/yRQJqAQndQaIC8RVDuIJKvEaTQFBWam17e/ByNqrbrn04WnaHyiPDCGabQzEy7Ym9zSWoA8P4LGO",
-	"YfNuP8yeVpEZFbIf7FBzUGoaoCYF4Fnn3b5Skll9M0Au1bS3GegUbTu1z/s7+lkGK17an7UnyB2ZtjUv",
-	"vTGEZ8r90xhT13hm2tCoRFN3bI0rhrW8aUkQ0DFkwK7ymKXFBcx21McqrPT5k5wn//Hx9OgxPpp9+vzg",
-	"/vXfYgyFijuJGvHS3uJyE0npLed5ZO1nHRb9dHrvDEC8q2SX+ZC4UHttsWliCKu8Z3tYGhd8GED+M/Hd",
-	"EIByTGl6nyLzDTTEunhfVhMeFvDLNnAdkdibu36ewVjMRpeDeZqsbQ0ajrPtsut0sCrtTuFR7oB9Y7q+",
-	"Nf+iL8GIjUmydc89q8h7eX0tmZlLrW+HqNq79/WT7ayV7eQYtck20TXcSIMdagP1SOtIjXPhbuyN+eBr",
-	"z2RFaAh9x0zj4bYpWu/U2V2mbdmh8Zy8nHf2u+EFthLiWBkybkB1byPHN1ABGy4h3Mif7skO7nKDL3V0",
-	"eav9QjGDGYWsmdYLObCU21bdPTTm3LWArrBEJq5FdKMJcY8Gp/EWs201H91NNVbNRdPut7u/TvtUNzoU",
-	"jQbteySGCj+qcSRs0G81vS0oNgrt9rzznHUmKuJG2j1b9epS4KcPlzZhN6WMSF/mTp0gpbYfMPUylvq+",
-	"QMwIMqZl/cRQjIBcKF4hzQssQJr2ZB3brVyvMpaLeArQOSDbmL1lVrmR1pkUPThF8vaC7ZG59N40eEDa",
-	"diu77cx7gWnxkikbWG/1TPARR/JQOqng2cLP20heiwz2ziLNcGb7WTEhVH8WF++6xbyeNo52k5QRuIo0",
-	"4Rc4A+TSW1wQEBpFLARd4mK//LQvqfWGMBt9Ej8+Pbr/6AzppyjHMtfQc7iybb9nj8/u3417IBnQ5VjH",
-	"YbjQ77iw3Uju8/Sul8OpGY2qjKwtjfeWkaY5+abM3DxODWe7FHKlw0bMgvYEU3XAtvrQG94ZlbgNRyPQ",
-	"rcO1K/jMaaShrOh3g29QX/JFpIig2XLLHm0jDqWeffTEZhXttqAt70Xr4wU1+fm4tFMmFWZZz8HbyDyW",
-	"CDv7pE3B/t1LVMoaIofa2wrYqxfoOWcMMoXsssYQugLOrZ4kEwkZZ6SnZmaLFjoIilBC1IBqpmhhsDOJ",
-	"JdT2WiEqrSMSnp7htEXLwGEp8AtTw9qANw0ZQ25ub6xLn86eooJFJVWjWzOyHLO51Z4R/YLjI/IbBN03",
-	"bby4Wfy5pLAaR4e4ixIElr7Do3Ew++NEB73lRy+Hb8NgW1HZtaE+W+ynkahaX+oPevNVNXOfRmOwpFlL",
-	"6FypyrHGup5TwALED543P314r11ekBKZ7mRvO3wxD1WCL6l2XewY6OnZ93f9VK8BZz63Ce/amMQZjxiB",
-	"FUc5LpYgj9E/nC/9D636sjLgp6BWAAxdKsDkjkQryghfGS88rPIfo3/gKvpiMxyIq+pXtvleiqZrbxsZ",
-	"wcb4/vTh9aXd3XeP7n13N0U07GZ3T87OzLRUQCmprbmniQkBfmX6y7/hTP1mLZkmppm3Onv84Bi9FIIL",
-	"ibDQa3pGeH8Lpm19yUifpZ4tdmoIFVQqRNmv7Dd3iP52jD7YUurynnWreFabERjOijWaC76Sx7+ypmng",
-	"PDEEbuiSBPY1uXd8enzqk1nmeEweHJ8eP3CjkUbsTo5XUBRHpqZ98vtqIY/9BPLcBohaS8z+XpHkPPl3",
-	"UD+tFjLZmG++f3o6MNs8bqbZdMVHBppfw1raZKcbP49/psErGI7WDmhZYh27JO/MGBBawFq6vg9rdxph",
-	"YAS1MZJlsx37snxsBUwzAc+lVnU7W5R80qBOlvdOcFWdBJ3kFZcRWtrp5adNk7Ar9T/jZH1rxAwnu6+7",
-	"BkqJGq63+PhwW9VtagLIzYnvrF1y/tHZuY+frj+FTLGksKH3CktEONMBl6QEmj72Jwhwljd3M2BfFjNc",
-	"mXKVe1tHzVCOZ42G1+GLNSvy5HOTzbg+YbbRrlfsf6ZSuWY8ozztHRYf44Rol5w0lx7oLR9Ma4LWxoju",
-	"eNwPx8GnbXOeI2aKGKxAKusg3pAjJ76ZMq5Cb7BYBE2SX8qb29e/SAfnTdVQ7/WgSth2WKbe4lGmD0eV",
-	"QylBn/WpucVE80T/SIXnNaorpLgtT9te7VHM9io+qH+WV5d+6bephq2LGdFC8/CQSvgh59rBcCMxxpLS",
-	"1pO6I9uk6F6qWROqTj439Z7rk8+m8H3dr4/vuFQXTXPBBoMil6+EtaT+u1f2bwm4TqNgfL3+VkAcyFKE",
-	"jTV7mYjTWwb9NFvEhPZplkGlbsvwuPBlU3BfQEGX2tdvahs+p6IF2KRcj9GL2m4QrFOWY1EWIOUTNONi",
-	"YR23Oa7sQ2FvvwlE28UorXhbSAP+mRnRtt0/o63Nxi1UhxKazm0BX1lqmiH5iNC0zw4oNAZIKDJV49oP",
-	"8b3p0T3SAdkA/58LwAq6g/q3IgeHZEiDaYQr+oDPmimAA3HlDV4AwkhSNi/gqJYWpC+t0SzXDoKvFhhe",
-	"yCFutTF8P6PaqfW9o6iro9VqdaQj5qNaFMA0jmR/Um/P839l5esO6sfMNpMrm8o9kK/xSlp3rxM+oznn",
-	"BAk6zxVifBXkXP4NPUUVl1TRJSBskEM5L4hsbq55dHqKSvkEmXmoLMfTQrujmElnzPvcFJuY7ctWvIFD",
-	"5ireRPXszWE1THt5mvDeRU9t3KxyWJtWZcJT553rQ7VhkE+hmVZzu5qvYEj3nKveS94fKCNv3Jq4t7dx",
-	"l+Af+16xt7tzUHt6O2yvvdZwj4XuFsqDGudgtjkqMZaKhxSb9+sKjrDpLzZtI5onKYKjEtMiRe5eMEqM",
-	"nDRxgsvBtKMedyTyHV275CYM8YZV1I9HfIMBnZ+SiTCteXRApgVplcqCM/xZ5WAuEcWNdrsZBVchSdtr",
-	"SG3xBNGZVvyRXDvx1YMjMwo05Cvp5/46ni9gZfqteNbRq4W+9iHfuYQpesfnbWZme0Twwl97i5WxGbaT",
-	"ypgNtAIBvoOKBO1Trb1Ac7wcNBZ75X76sz6xY6ZtPd26sjbBRRHc+NbpjE3Nw09/+aMmbIGNCE1Dy0MK",
-	"jQfSzTTZ4hav3Tgx19bMFuckwEQ275haV+fMsROX20KU9tgj01l42TS9fZPBe6eB9iubFt95GZMP/+iQ",
-	"4mHaVZvT6xi9ZYCUwEw6eSCQUQIyRcCI7FzzWAlYUl4HjZ8+U6Tt0h811O7ibpua3sf0nHxuew8GPZWb",
-	"ClR7B/XXUPwBpT8oUzUP2z7TcVQ/AUaGMnHkFkiffjtZO/Jnqf2fKyEvdWjRKv1LRiibI8wQhDeWufSA",
-	"6ciumW/oGS1ROWChpoAHEkc/Nku+UY22w99/ErcusbuUNWyXl4oWBVrZuy7d7R0GlScB2yTyLthInvlp",
-	"rTi7Pgiq4Bc7BfTXtwLhxVP/t8yA4WPbBnWkHULN+SehPCEq0YwyKnMfWVA1XqCEGVod6sHRz39sxiD+",
-	"+mLVHdP9yoLlbo6KyJV/csjT5cqeFXZMw8/i+HFhf+ekk447EmVaOJiiuEB/f3CKZOqKFqiWkKKpGUYz",
-	"TQ2+XHF3WP5UXQ0kSApMSzOs982GI+Ek4VeWmze99SoGq6C3/KDy88x0lsV72pt0milmde6pqgRlCggy",
-	"U2PSv6oDnCFxUcJdwhWNNS4AEzMVsmfCo3GOe//Dmr94TqOdtelNg8mvkAWT3SmwjhwozhemVcqUZPZL",
-	"ewjAZGJEYUzSw4lQMEjRF7D+qxmhOFzHkwMR63fyj764adddQUdlS24qfSZcgHc5ZzNTFbMjxNu9udfN",
-	"j7Fb6TR/2iNBttrlPqA1YTNT0ult/5//+u8GvXNkG+q3evKbtnY+a+Z6mmYoy+BtQG+aTvgNID++f/8O",
-	"PcOSZq2FwlV1R/pCjoRMmGF7BwNXVXL96fp/AwAA//8=",
+	"7H3bkts22uCroLRT5XiGre62HWfcfbHlU8ZO4sTl9owvYq8MkZ9EjCiAAcBWa1xdtVf7BPsM+2DzJFv4",
+	"AJCgBEpku+U4//xXbosgDt/5hI+fRqlYloID12p09mlUUkmXoEHi/55WUglp/mJ8dDb6rQK5HiUjTpcw",
+	"Ohul9mkyUmkOS2qGLenVT8DnOh+d3Ts5SUZ6XZqRSkvG56Pr62T0DC5ZCi+f1ZOWVOfNnBk+nrBslIwk",
+	"/FYxCdnoTMsKwmVKqjVI8/b/+vXk6BE9mn34dP/e9Z9GsRWflyLNO5YDfHZrS73MYFkKDTxd/whr83oG",
+	"KpWs1EyYKR6Tv//95bPL70gm6YqTmZBE50wRszwofU6YJlNIxRIU0TkQlhExw78kpEJm7k8cTFaSaVBj",
+	"cgFcEzqnjJMV0zmOUXQJJBVcm2dMk5wqwgWZVVLnIAnMZpDq8SixMMmBZiAbqATHODLn2AWfmZBLqkdn",
+	"o6pCpAUUcP9hMloyHv53G2Q/sSXTXRRW4MNwuQxmtCq0IS9ciy2r5ejs1NDaknH3v3odxjXMQeJCr2A5",
+	"BdlJeEt8vI/wgtM9fNA63WnscBegFBO8c1Flnw9YtQdMr81UqhRcATLxaymmBSzNn44izJ+0LAuWUkOY",
+	"x6Ud8Zd/KkOln4KV/yRhNjob/Y/jRkoc26fq2M+LK7bp/A3MKgUZEZLMKCsgI9+8+f4pefTg2+/uImDc",
+	"HGaJx6l56QnVlklLKUqQmtm9U3yIfzINS7VvT3ayN1AKqUfXSCEv7XueRPx/a7hRKel6ZKHmEfBrvfCH",
+	"epyY/hNSnLS1yPaWdYstMqrhSLMlbAuMZMSybhkxSj6Pt5LREnQusg0COj2JjESq3NrJa2qkCSzLgmpI",
+	"CIznY3JcSpiBBJ6COjciBTk2MX9NRbbe2ORJbLGA6IfSdjJSmuoK4bzJ4sloJWSmto/xLqcoA1dUJcQI",
+	"STOMUGI5nlQ8A6k05Zlq775DgYVUglhpMbGDeeIZ3e3Xby4x5NFBU1bRtonJyolPEThU08jvG9szg2KL",
+	"Pc0p4y+AZjFggQRUIakZ5NWPO+MdRayCJsAzo1FWCVFsziEj0zVBUd3eP3jd21+NJqMC6KzFQ9O1jrKP",
+	"gt9a4xjXDx+MAk1wkkTIxGyY6kpCjzU2AOrNBbOw22c4XxTWRg7zz5QTBnhKQxagfCpEAZSbp7lYbSOy",
+	"zAWHxGBRJwSWlBVGGjM+KUEaMb9B6vtOXu/ALhc/qVgw2D5ornU5EbxYx3ffTeJ0CRPFND4FbvD56+hC",
+	"S5YaOvuJXgW7CGkidajdXuqSFhXsZxvckR+dBPuvZw83FwOFNXJf03kEHLUe66XQ7ExvxMpM29ZYyYjD",
+	"lZ6ktY0egYW8BDlBqupJa5sCDvfYnqn7wG/QSN0+MvBLKEQJ21T6zLgahl2VZil5+uSXN9ZS+OujB4/I",
+	"g/G9uwmhmiyF0uThA/IjexJqxS6x8FtFJeWacYgJOGMir4xKMHLNqDYzH5HOYgls7SnMhIQxeTkz2kNp",
+	"VhQkpZwLTTRdgPmR8cT8swAolfmDKgKXLDPakVCeBXJ0LkARwckUcsYzKyo3dc1OazIZabjS/QnH4uIt",
+	"XG3aQQ/3WD41svyKO/BtBc+GXCuoXEbU8AuxImKmgVvoG5BSlqGTImnGUg1ZBC+5KFBtbovxtKBsGcPw",
+	"2xxIQZX2eMSV1sahotphI6cqJCSvN7YXAS5FUUA2GSKta6W3vS+7PHp5c8pxm7EZcih6HAx1c32mNtj6",
+	"HpBlUcnRKZRL4Jn5c2tzlt6UdzY99Yc7IlzofruScCkWA6GuALh7YcukQZAj6FQpFmAgx7SygNuyYG4i",
+	"JjPv07VJpqFSh9MGgIlnlBh7PefZG+vlb/NXSisFHVaugTidA9eNoaboaky+l2JJKF8bE51AoaCNGxtJ",
+	"IDRbMo4nsLoWZxoloynlHMMDUylWCuQkLYTCM1nITUSFTroGmjXPuNATUYIRwh/2wc+eKQ4JKYpuWIgM",
+	"hrrlDXG3vKL98respgVLJ4tYYOd5du/bb08fJeT+PWLUkuqjp1qGaHu+J2vL2gtYE3EJEvGFlLUErglS",
+	"1f4lNqFsoFXTaXCcfTbsc0fS2whownV7rapmaOcS5mxPHUrjiN6WtVclk6AGSIo4UIJ5otszIt17TO2t",
+	"eW+ljcBfnGy2orqhi3PyL5BCkZURShqdLWYEI4deFGMdnh5qwamac3Jil6pjgO2FbuAxbS9uMXtHJZ5U",
+	"qSa5gdVQAh3gVj2XVLkNbdiakqpBmmPT/Knfjy37QhQREigLmg7UVu6VaUSWvKxR6CIUYkaUprPZOYFl",
+	"qdcYNl7lAgywZcVVS5jvPWCz2XAXscO+zIBrptdPc0gXEZ40Pw889pLqNAcVc882+bKZvXlt7y47NQV6",
+	"wJMdy1u5OOm/wdbwZGOB6Ea5lkKVkOrOXWqxAL6hmv56+uhezBswQyfm50nObHwheOnBXofeLrV7n8yG",
+	"gzdDsqmo7ILbcYpU94jQCunGsssOR51WWZe0jwZ8InatUnGXOHV+aEQbZwMibSEC9us+d9YYtH949+PF",
+	"NpAXsG67eps+FlrgcEWXZQFofzy7eBxjuFRebo5ESyU2dtEBgYVet+f45cfXsfedXdqMU2weG3e1H2Bm",
+	"Sbt5M9xuLcFj22VikNzp1SJAY2/9JOYXmmpY1hnQFqRV61mNjm1q2LV4MEnHFt7KKiYPCjGfeFJoK4l/",
+	"gGQzBtJaiN6dgXRRCsa1IjNj8aN5ITj5Jr2nyrGQ82NrsB9xoeHuOWn2RXLjsFn1LVCfcLgykrfviZOR",
+	"kGzOeId5IuZ3FDESM9iLLsT8qNnz3RipiEpPxVXc5n6NBiwCQAuyylmaE1q7PUALhVCxUyTEOKVkRddk",
+	"StMFZkpFpXHEAtbSumR7DTBjYl2CXPfAirJaXCgwypos6ZpkkBZUAqFEgtICA4k3JCkH7aQhkc3NxSjt",
+	"FfRLse1FNmq76MgOGVI4Wb9LNbhs6c74g1jFQj7PeQaZT1KoGrmUGEIPgdxz+c3jlpJdsgLmHeqqVFBl",
+	"gq+X2zu7wMSSy/QDscF3wrgz1tWZ8QxyuCIZmzOtojQnilYIXFUlZh7RUkaxWGVM20KMqgRp3fhYbFwz",
+	"kLHU2a5oBiLabcLNEMIjPHxS05LDU5wEjU37s9DwmSmRSucdYe8F41kIMAnUZjwwNoHRig9785LR8GsP",
+	"Ta9H9d7cTtyr3cC4jTyBnelGeYJoyL97t/Gg706jEJ9NOnl6Kim3AdOOR92vZkzRadGVGBsupeASipB0",
+	"rAdmqFysQEbJpjtUmhtnez+8I9xmX61BN9oAYg2yNoD8/gOwxNBoeK/bA3FUHjogJ/sT4Z0U/rPQLI2x",
+	"+hx2kcQQSVAHRDuw3MNb2JQYSlNpk51gNEsU79JFg7bJzsmbeEZuh4yJEYaTIAG4EitjpJX9wYTd4L8N",
+	"AeMQGZEuFd8ARadecclE90L3ftUboN0B8KqcaNELsRvr2xdjy/5i49SRsKNPae8CjUt8N+gdYGkgpU0q",
+	"WcQNZyt/7iiSUZVPBZVZjyCanTzxuw8XiR3+tS0IiIdMhkjPDm7eK++imxKK1XZpe18zJpXuydhlOM1W",
+	"hBZnSuw/5C/kNCH//t//75wcnaK9JjjYWKa2HozNRRIumkBrQhTjKbjqIjKVLJuj2KhZqsced9r59rDh",
+	"QaLQakr82rCa0mwSDRpjGtyeY8L4JS1YdoYHtcCoy02p9jnvKWDa2xiv/ZJ4Pmbfo4YQg/5YRai7aM4H",
+	"uTqyXhJLWM1eSSYInVrfLqYu0BjqhgmGzSdzWiaYw1w1v82EXLiZKca3z1xp1G8VJvxbKTW4KiHVPZOw",
+	"u4raNNMFxKoEFXDt1qUuw43p85yWVpolXW7c5lyV5GeYvDtzhaBnT3959nyvoMGnfoNBpZvLqCDCdhCr",
+	"T/TUOpfN+YTxSb2ETSFi5NtOP5tNasPGeiQGJ1OWZWBIkpblpOLW9mb/wjGIOJxoErosrtbXTD8TFbd6",
+	"tJhhdhatPTcgWM04kmqCXo1X8J5vEAbpAnTwQ2qrviZLppQNLXhF3V7U/maNjGSUU56J2SyYh2G9bjBN",
+	"8wOGms0vTbH2JBV8Vtj6KLPhYCKXfav4gosVb35osiwuc7000zfvKdBVGR6sZoX6P3NauuBDI0swa5xN",
+	"XKk6YqvS0Dq8rZTEn2hROMhqISYFlYglc1TJaYF27ZwWEyN/A6iJEuJu7mspZqyIWTwuVTBppy4iqVcg",
+	"KS0KkAkKAFddgUm2XFSyZ5FAMmJL6/BTvVcS/gNkxiyDOKdjiMeH5DnQWUQfPBbsCKMZu0VA4x4FQYDw",
+	"0H5nUTlQFQp21DfcQq73RiVwVpRB3B/AOFa3WxAL/Lazy/tr6d7U7sMmYDTMhYxEQrUU1bQAlQuhGZ8n",
+	"ZF6xjPIUEqJAm59UQiSUUmRVCsTYNjoHeY5BySm4tCKqOkqsLGuXpz04SboDIgNdxfoYO+IitpjocSzr",
+	"GKrvoQ5A/W73mh33ENAqmuytNz6NaXdjKkx61zTj6Jst5EKKQ2tLbdFmq0jw2z2XJYaXBABaTITOtPvv",
+	"VsUCU2TqVNqwqoEGNw0IAjiGCNhXVWBh8QZmeypdhlSz/84l8Kd7uSK8chcpcO+G01snAOJXFvaJD0UL",
+	"3euIddV2WK/1sIekcU4mLuSniZ8mA1gOKTLrUy52Aw6x5t/nVXftI/BLseiO/q3ydaj2CqFsYZ8o0MKW",
+	"oCvZq6DPTNS9fmYlT8xAG1aNOrxOdEcwIpgstvWLJrYzIPY9d3c/djrBNgCzM5SZNtdIdoei7LDrZGdp",
+	"njNghlU14xvT9a2ZZl0xeIrS3NbB9Kwq6mUwN2DmLvu0TWjGafIpxu3Ari1nHXTIJha8u1ifuq3tqE+x",
+	"Nugw6/fGhqz3aXvG80Id4suGa+egyWJ4e9ieMmkyc7XR6em8dd4NA7qhEIfKEHE7WPc2wuA7ksRfz22c",
+	"C+O032rRdEzXRFc2SOtcOZCU2wrRPQwLH1dUEQwX2JjjsCrv4RKzuQI+uKR8KJvL+qbU/js8xhy9kT2B",
+	"HNTXmggZflAhYXhxvuH0JudeM7Q78z4T5cKJqIgFbs9s2asNgR/eXdg46JTxTPlKkMQRUmIvRSSexhJf",
+	"JUR5RlC0rM8RYhmohRYlMbigEvA2y6q+MIYXvBbxyKqz3SJpBm6ZmxieScj9E6JuL04xMN3UmSkKQNsc",
+	"Zb+ceSspK55zbWMSW2VFYoBK3hWJK0S6qC8ii0qm0DsAN6OprdyjWYb5E1q8bue7OyqdmkMynsFVpPqs",
+	"oCkQFxkUMrN12lRKdokhywFZ507vb6OU6MXjo3vfPiTmKcmpys3qOVzZG5MPHz28d7ejZA3Y5eDLVDtr",
+	"YRwWti8d+/SHK3dybMaiLKMqC+PeNFJfgLw5MnGKSW0WRZJJU0jpEjy54fgmC+jiFalYLpn5XYzJVIoF",
+	"8DMrIQpmG7f4Wx26FhzNKzavxBQpYKaJvTrlzTN3PUMszG94EWGUjIwAcpfH7GL73S9Ls23cu7qBmoGC",
+	"2iRMU1Gbrur0+ZHZb8OECqTG4WqVfDg9UjpddBv4N0hZ+rxkhIVsfq5HzZjbUsc5OrzOkrWLrS9Po8Ux",
+	"BcOETpyPGVea8rTDpKi5GUtnLeEYxuhfusiUqiCirn8pgb98Rp4KziHVxA6rRbzL+N2qjpwoSAXPOpKs",
+	"NsuFCaVtSMgKSMU1K4L8eFNoaTi5ueQZ6TnQIHA3FfiBCaI2wE0NxhCb2wdrw6d1pihhMcX04LqsNKd8",
+	"brlnQLHw8FjDDcIJN626uplnfclgNQwOceMrcJkndRzKmc7dHrBbvcFHJ4ZvQ2BbUtl3oG5Z/C5fd7qE",
+	"Ddba3RBOhjmkbprt1X1HEKbXF+Y4XniWdZ8r5FeqWNqgOde6dIRhTfopUAnye08ZP7x7a1wJUEafL6Du",
+	"kuPzy6SU4pIZk9C2vTp5+Ne7vosZLofTba53jQJ5JiIiaCVITotLUGPyZ+ej/NkIHrzNzskU9AqAkwsN",
+	"NLujyIrxTKy27uCPyZ9pGX2xboZEy/I933wvIdO1l8w8oyj6f3j344U93Xffnn53NyEsvDXmnjx8iA08",
+	"Akgpo0s8TNC1es/NzB9pqj9aOWqAiS1AHj66PybPpRRSESrNmI6WZR+D7mI+i2k0eX0TFq+kk4IpTRh/",
+	"zz86Ff5xTN7Z7P7lqTVXRVrh/WrBizWZS7FS4/f8PX8CimVY4KOAlFTn7SuXBAWvvW1SiLk5YvuSi2YF",
+	"mJMv1Bn5+Lfnb8lxIebHzdWXj+Qbe+VmBUq/582DxOhd252ACw3bMzdD8Xov03eTYAWz7vH76uTkfvoT",
+	"/uP/97P936/j0v3wzv7w4SP5xngWgJdX/J3lu5YkNuYFriUD1WNGZy8kBGiaNx1QjAVs2BudqJVwa43J",
+	"0+ZMZlm3HyrhPbd31s+9BUI4QGZAZPjUseIKb9xIUQBCBDsiWJqUQLOJNsbnmNR1YxbmwdUpkgmwpjte",
+	"pnnPnSGPVv34Pa8rns5GyG7hxdta149OxyfjEx8yRlNtdH98Mr7vGoOhEDoer6AojrAg5/ifq4Ua+/57",
+	"cxuGMXISqf1lNjob/Q30D6uFvecTdPe7d3Kyo7PfsI5+eBcx0s7vR1grm1JwzRfj09T7CloDGjdvuaRy",
+	"3bqw5VwqpwNr0cAz0kQiLNM76keubsSNQQKdK7zOjJOOPpilji9Pj2lZHgdXmkqhIrC0vfse17dVXJ3S",
+	"E5Gtbw2YYV/D67a+0rKC6y08PuhqqgLZzYHvdN/o7Fen9X79cP0hRIoFhfVTV1SRTHAgjKPA8xeqzj3n",
+	"2s6k1PvBiJWpMCxsNR/Dq9AeNWa9Fl6sklHHn+qY4fUxtxXfnWT/E1PaVYUj8zTtaX+NA6IZcly3/DRH",
+	"PhjXBDX2Ed7xez8cBh83VeIOmIkXa756+CYYOfZV/XEWekXlIqjW/1zc3D7/Ra4S3JQNzVkPyoRNqX/d",
+	"jYhxYtXXUoGx/BJUZwYn5kcmPa5JVdoru0wRGz0ahGzP4jv5z+Lqwg/9OtmwcXciXIgPD8mE73KBfTrs",
+	"3UyUpKyxq++oJvXQizWrjOnjT3VW9fr4E1bmXHfz42uh9Ju6+mkDQV+k0fbhG2wfSFKElX+9RMTJLS/9",
+	"OF3EiPZxmkKpb0vwOGd2k3CfQcEujedXZxBr65pxm9gYk2eVPaC1w0lO5bIApc7JTMiFNdzmtLQPXSfF",
+	"gLSdx9qDvI/znTrH0PiLmyibuum8odI9Y227+EPRWtNI6muitJ/Focnsgq7JChMjAaHZxoWxVsJN8mhM",
+	"HtcNDp2JqkDbJg5CYus6DZxQDisMxQZXdXhGKCfYZu9m1Ni6PdapHZural+ALJN4o3yvTXr06e9XITq4",
+	"H/+pjdkFHfn3teQ/pDHQ4CRC7cHDA1J800nby1Mx2yZ+DKn5NHIh5tinZEalM/4i8QlpfLGWn7VF0XaN",
+	"3VT7zI0ZSrP2ew09CNZ9O+SgaA76LEfw7I94SCz71ogOryqx9QDcdWs0T7DS3V01xSuFLva0dh1Jaf2V",
+	"D2fqj8nPAJnFPwayXABLAUyyGm3b2E861Cbu0ZXcDkX3xhdNDqYWwzafX1gz1t0tIyTUPDs0DYWioawD",
+	"ZT24vKW5bA3zrsCXeX5DWhiirr4Q3bTr2b+4SRUWs0c/g4IDDkw8WdP1aiYkmQuRuRoTrYgogddxVozX",
+	"MT0muDHG5xjKwz02FXFqBRIL3yrusotd8si+6kTSLkqtL5YepSKDHXHZpxKohnYv2FuRWIcUHfVOIxSA",
+	"Pb/ry+0HIoFXdAGYKOLzAo4qZZf0hYsszVEf1R/ukKLYaT00mbxuRDU9IntHz6+OVqvVkTFDjypZADd7",
+	"zPqDert75hfm9nZbzJi7jqxzwBjTS2XDfK20CfI7kWyea+NEBZnX/0keE+vBXHq+di0s/CcVvj05IUt1",
+	"TrAhS5rTaQFkCZQr58R3hacKMT9uN0bsNDPb7RUPiJ72QhH0hE8/O5V10SRllesJ4buEMK2gmDk7sMjq",
+	"WB85spmvnGKzOnEJMvF9AJVvDZjtyGxh5tX3iexKEda9JA8LartGTODZB58N4I2ukUadGeglqOJqfacF",
+	"fnujbnG9Jdw2YWjLmrqA9woOCbZXUQ3xCg7shQqs9/BJhSRwP7AlpUhcPqEwYsKLFl8CYgkcR4vVTh3v",
+	"kgud4P2e8eyVGxOPT2/EGn7r+0m80x7FQn8stzZoCxilGAvFQ5LN23UJRxSvbON1EoOThMDRkrIiIe7b",
+	"UiyzMTaf2XBZ46Z7xh1F/E2vfXQTJqV2s6jvOPEVpqB845FYzMk/OiDSgkRwaZdz8QbAj37Smrtd2wdX",
+	"X5g0nw21ZXSEzdynWoZg7RiClvzxOISkCj4bgV+N7xmUNX7piIWDdCxgYW8NHNTjNEs0JYPe53RFVb79",
+	"lKEuo699L16rdqAoFLZDth3TxsRMho4ofr/We59NobWvvx1CiLn/SEM8iVTQFF7YVkL/TYM3Xhkh2OHx",
+	"IgIOSYL28hUl2BcKlyOiybaPyWNFCsGxEhM/3UZ5phIj03JDay7Yauwie8nGkC6aSTkUjnDtn1S5r8Dd",
+	"hASPJRRA1c5oHA74TyXGaMEbQuSw1OMWsR5bBwW9c2ILDR1POFa2qaHE4MvCbbXurvCXee6/Z/JfgSKi",
+	"32b50nGb1ldsolHa2yyy7KS5pqFm7dFae5qsQIK/cpwF940bQ5rM6eVOGdSrjKu7gCvmfzW9GrZyvSNa",
+	"FMGtxVYriQQffvjD+2Bhz4hYNMnD8qBFE26RdtFYI5xiCUJVv4OXGFrOmO382D9xiFfxL+pb4l9l5rDV",
+	"ceILixbfqiAebZQHr6nB/g61Wzcmv3AgWlKuHD1kkLIMVGJLbMKPQ5YSLpmogk4JvkjByKXfKqhA+QDQ",
+	"nuSOJ7jjT82Vtp0u/E0Jyr13aCe+6ZbQxfQHRarBYdOYYRjUj4HvcHye8+wWQJ98PSUD2e/F9r8vhdiM",
+	"b830z/F7soRiIV3zFZxoJnc4ReVApZ4C3ZELfFEP+VyOvn0ieZpTxn255SFpwjaz/Z0o4oKumx4VvoeN",
+	"/WD5yn6Q0HUqx62cB6ShiDfzBtKFb6EWJ4l3kmn42bbm+uNLmvCDKf9Zogbx2NyhPTJGp8H8eUhPhCky",
+	"Y5yp3HsvTA8nKIlNOHfFSszzF3Vvoj8+WbXbjn5hwnJfPInQlX9ySA12ZfWRr5W0DbJ8+1P/rTRHHXcU",
+	"SQ1xcM1oQb65f0JU4mpdSKUgIVPsEOc+W2gTw3d305+uyh1BmIKyJXbQ+2pdnrC93xemm1edZU4cVkFb",
+	"lIPSzxO8iBpvx1LnsrAGqnVNv5SMa8gItZ99dK8aJ2oXueCN8U5/5g3QDBsa9Qyq1AZ4NJV9/+EfPm7S",
+	"tInqDLWpLxBpU+3WbC060EIsXAaA9w2tNM0DhgRWHAkFPYC6nOJ/1N1/DndB0i0Rux7pH3123Y5rrMBU",
+	"A26mfBpagjc5ZzMsSbF9PbeLda7rH2Pf6DH4aVSCarjLTWA4YTMa02qM8u//83/r7Z0R241lq6EL3fz8",
+	"enh30iJ4e6FXdRuVjUVevH37mjyhiqWNhKJleUf5KgoFqcQOuG4NWpaj6w/X/z8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

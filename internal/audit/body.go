@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"unicode/utf8"
@@ -32,18 +31,8 @@ func EncodeBody(b Body) ([]byte, error) {
 // DecodeBody reads what EncodeBody writes and refuses every other encoding of it.
 func DecodeBody(data []byte) (Body, error) {
 	b := Body{}
-	if err := decoder.Unmarshal(data, (*map[string]any)(&b)); err != nil {
-		return nil, fmt.Errorf("body: %w", err)
-	}
-	if b == nil {
-		return nil, fmt.Errorf("body: %w", ErrNotCanonical)
-	}
-	again, err := EncodeBody(b)
-	if err != nil {
+	if err := scanBody(data, b); err != nil {
 		return nil, err
-	}
-	if !bytes.Equal(again, data) {
-		return nil, fmt.Errorf("body: %w", ErrNotCanonical)
 	}
 	return b, nil
 }
@@ -53,7 +42,7 @@ func (b Body) valid() error {
 		return fmt.Errorf("body of %d facts: at most %d", len(b), MaxBodyKeys)
 	}
 	for k, v := range b {
-		if err := validName(k); err != nil {
+		if err := validName([]byte(k)); err != nil {
 			return fmt.Errorf("body: %w", err)
 		}
 		switch v := v.(type) {

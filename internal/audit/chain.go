@@ -82,14 +82,24 @@ func VerifyChain(prev Head, envelopes [][]byte) (Head, error) {
 
 // Extend is one step of VerifyChain; it also returns the record.
 func Extend(prev Head, envelope []byte) (Head, Record, error) {
-	place := prev.Seq + 1
-	bad := func(format string, args ...any) (Head, Record, error) {
-		return prev, Record{}, &ChainError{Seq: place, What: fmt.Sprintf(format, args...)}
-	}
 	r, err := Decode(envelope)
+	if err != nil {
+		return prev, Record{}, &ChainError{Seq: prev.Seq + 1, What: err.Error()}
+	}
+	next, err := Step(prev, r, Leaf(envelope))
+	if err != nil {
+		return prev, Record{}, err
+	}
+	return next, r, nil
+}
+
+// Step is Extend with a record that was decoded before, and its leaf.
+func Step(prev Head, r Record, leaf [32]byte) (Head, error) {
+	place := prev.Seq + 1
+	bad := func(format string, args ...any) (Head, error) {
+		return prev, &ChainError{Seq: place, What: fmt.Sprintf(format, args...)}
+	}
 	switch {
-	case err != nil:
-		return bad("%v", err)
 	case r.Device != prev.Device:
 		return bad("is of another device")
 	case r.Epoch != prev.Epoch:
@@ -99,7 +109,7 @@ func Extend(prev Head, envelope []byte) (Head, Record, error) {
 	case r.Prev != prev.Leaf:
 		return bad("does not follow the record before it")
 	}
-	return Head{Device: r.Device, Epoch: r.Epoch, Seq: r.Seq, Leaf: Leaf(envelope)}, r, nil
+	return Head{Device: r.Device, Epoch: r.Epoch, Seq: r.Seq, Leaf: leaf}, nil
 }
 
 // message is what is signed: a domain that no other kind of message shares, then deterministic CBOR.

@@ -62,7 +62,7 @@ func (c HandoffClaim) message() ([]byte, error) {
 		Device  [16]byte `cbor:"0,keyasint"`
 		Session [16]byte `cbor:"1,keyasint"`
 		Code    string   `cbor:"2,keyasint"`
-	}{device, *session, string(c.Code)})
+	}{device, session, string(c.Code)})
 }
 
 func (c EnrolClaim) message() ([]byte, error) {

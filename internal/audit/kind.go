@@ -53,12 +53,14 @@ func (k Kind) FromDevice() bool {
 	return false
 }
 
-// Known reports whether k is on the list.
-func (k Kind) Known() bool {
-	for _, known := range Kinds() {
-		if k == known {
-			return true
-		}
+// kindsByName is Kinds to look up in.
+var kindsByName = func() map[string]Kind {
+	all := map[string]Kind{}
+	for _, k := range Kinds() {
+		all[string(k)] = k
 	}
-	return false
-}
+	return all
+}()
+
+// Known reports whether k is on the list.
+func (k Kind) Known() bool { return k != "" && kindsByName[string(k)] == k }

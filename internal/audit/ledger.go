@@ -69,7 +69,8 @@ type LedgerProof struct {
 	Pending     int64      // records taken in that are not in the log yet: chained where a device wrote them, and no more
 	Checkpoints int64      // checkpoints that agree with the records
 	Unknown     int64      // of these, older ones signed by keys that were not given
-	Chains      int        // devices' epochs, each without a gap
+	Chains      int        // devices' epochs, each without a gap that no record of the platform explains
+	Bridged     int64      // records of devices that the log does not hold, as records of the platform say (ChainBridged)
 }
 
 // LedgerCheck says against what a ledger is verified.
@@ -90,38 +91,14 @@ var ErrNothingSigned = errors.New("nothing was signed yet")
 // What it cannot see without a trusted checkpoint: a ledger put back as a whole to an earlier state, or written
 // anew by somebody who holds a key.
 func VerifyLedger(src LedgerSource, check LedgerCheck) (LedgerProof, error) {
-	nextHash, stopHashes := iter.Pull2(src.Hashes())
-	defer stopHashes()
-	nextNote, stopNotes := iter.Pull2(src.Checkpoints())
-	defer stopNotes()
-	v := &ledgerVerifier{LedgerCheck: check, nextHash: nextHash, nextNote: nextNote, chains: map[chainID]Head{}}
-	if err := v.advance(); err != nil {
-		return v.proof, err
-	}
-	if err := v.signedHere(); err != nil {
-		return v.proof, err
-	}
-	for row, err := range src.Records() {
-		if err != nil {
-			return v.proof, err
-		}
-		if err := v.take(row); err != nil {
+	if many, ok := src.(LedgerReaders); ok {
+		v := newLedgerVerifier(check)
+		if err := v.run(src, func() error { return v.readTogether(many) }); !errors.Is(err, errDisorder) {
 			return v.proof, err
 		}
 	}
-	if err := v.finish(); err != nil {
-		return v.proof, err
-	}
-	heads, err := src.Heads()
-	if err != nil {
-		return v.proof, err
-	}
-	return v.proof, v.compareHeads(heads)
-}
-
-type chainID struct {
-	device stead.DeviceID
-	epoch  Epoch
+	v := newLedgerVerifier(check)
+	return v.proof, v.run(src, func() error { return v.readInOrder(src) })
 }
 
 // ledgerVerifier is one run of VerifyLedger.
@@ -134,115 +111,121 @@ type ledgerVerifier struct {
 	hashes int64 // stored hashes read
 	last   int64 // index of the last record in the log
 	read   int64
-	chains map[chainID]Head
+	chains chains
 
 	note  []byte // the next signed checkpoint; nil when there is none
 	claim Checkpoint
 	proof LedgerProof
 }
 
-func broken(row LedgerRow, format string, args ...any) error {
-	return &LedgerBroken{Position: row.Position, Index: row.Index, What: fmt.Sprintf(format, args...)}
+func newLedgerVerifier(check LedgerCheck) *ledgerVerifier {
+	return &ledgerVerifier{LedgerCheck: check, chains: chains{}}
+}
+
+// run does everything before and after the records, which read hands to take.
+func (v *ledgerVerifier) run(src LedgerSource, read func() error) error {
+	nextNote, stopNotes := iter.Pull2(src.Checkpoints())
+	defer stopNotes()
+	v.nextNote = nextNote
+	if err := v.advance(); err != nil {
+		return err
+	}
+	if err := v.signedHere(); err != nil {
+		return err
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	heads, err := src.Heads()
+	if err != nil {
+		return err
+	}
+	v.proof.Chains = len(v.chains)
+	return v.chains.compare(heads)
+}
+
+// readInOrder reads the source as it lists itself.
+func (v *ledgerVerifier) readInOrder(src LedgerSource) error {
+	nextHash, stopHashes := iter.Pull2(src.Hashes())
+	defer stopHashes()
+	v.nextHash = nextHash
+	var f finding
+	for row, err := range src.Records() {
+		if err != nil {
+			return err
+		}
+		f.look(&row)
+		if err := v.take(row.Position, &f); err != nil {
+			return err
+		}
+	}
+	return v.finish()
 }
 
 func whole(format string, args ...any) error {
 	return &LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
 }
 
-func (v *ledgerVerifier) take(row LedgerRow) error {
+// take is given the records one after the other: first those of the log, by position, and then, with the position -1, the
+// others.
+func (v *ledgerVerifier) take(position int64, f *finding) error {
 	v.read++
 	if v.Progress != nil && v.read%4096 == 0 {
 		v.Progress(v.read)
 	}
+	broken := func(format string, args ...any) error {
+		return &LedgerBroken{Position: position, Index: f.index, What: fmt.Sprintf(format, args...)}
+	}
 	switch {
-	case row.Position >= 0 && row.Position != v.tree.Size():
-		return &LedgerBroken{Position: v.tree.Size(), What: fmt.Sprintf("position %d of the log is missing: position %d comes in its place", v.tree.Size(), row.Position)}
-	case row.Missing:
-		return broken(row, "is in the log and is not there")
-	case row.Position < 0 && row.Index <= v.last:
-		return broken(row, "stands among the records of the log and was never put into it")
+	case position >= 0 && position != v.tree.Size():
+		return &LedgerBroken{Position: v.tree.Size(), What: fmt.Sprintf("position %d of the log is missing: position %d comes in its place", v.tree.Size(), position)}
+	case f.missing:
+		return broken("is in the log and is not there")
+	case position < 0 && f.index <= v.last:
+		return broken("stands among the records of the log and was never put into it")
+	case f.unreadable != nil:
+		return broken("cannot be read: %v", f.unreadable)
 	}
-	rec, err := Decode(row.Envelope)
-	if err != nil {
-		return broken(row, "cannot be read: %v", err)
-	}
-	leaf := Leaf(row.Envelope)
-	if row.Position < 0 {
+	if position < 0 {
 		v.proof.Pending++
-	} else if err := v.grow(row, leaf); err != nil {
+	} else if what, err := v.grow(f.leaf); err != nil {
 		return err
+	} else if what != "" {
+		return broken("%s", what)
 	}
-	if what := row.Columns.differ(rec, leaf); what != "" {
-		return broken(row, "was changed: its %s is not what the record says", what)
+	if f.differs != "" {
+		return broken("was changed: its %s is not what the record says", f.differs)
 	}
-	if err := v.chain(row, rec, leaf); err != nil {
-		return err
+	bridged, what := v.chains.take(f)
+	if what != "" {
+		return broken("%s", what)
 	}
-	if row.Position >= 0 {
-		v.last = row.Index
-		return v.signedHere()
+	v.proof.Bridged += bridged
+	if position < 0 {
+		return nil
 	}
-	return nil
+	v.last = f.index
+	return v.signedHere()
 }
 
-// grow adds a leaf and compares what it completes with what the log stored when the record was put into it.
-func (v *ledgerVerifier) grow(row LedgerRow, leaf [32]byte) error {
+// grow adds a leaf and compares what it completes with what the log stored when the record was put into it. It says what
+// is wrong with the record.
+func (v *ledgerVerifier) grow(leaf [32]byte) (what string, err error) {
 	for level, h := range v.tree.Add(leaf) {
 		stored, err, ok := v.nextHash()
 		switch {
 		case err != nil:
-			return err
+			return "", err
 		case !ok || stored.At != v.hashes:
-			return broken(row, "has no stored hash %d in the log", v.hashes)
+			return fmt.Sprintf("has no stored hash %d in the log", v.hashes), nil
 		case stored.Hash != h && level == 0:
-			return broken(row, "is not the record that was put into the log at its place")
+			return "is not the record that was put into the log at its place", nil
 		case stored.Hash != h:
-			return broken(row, "completes a subtree of which the log stored another hash (%d)", v.hashes)
+			return fmt.Sprintf("completes a subtree of which the log stored another hash (%d)", v.hashes), nil
 		}
 		v.hashes++
 	}
-	return nil
-}
-
-// differ names the first column that does not repeat the record, "" when all do.
-func (c Columns) differ(r Record, leaf [32]byte) string {
-	device, err := deviceBytes(r.Device)
-	var session stead.SessionID
-	if r.Session != nil {
-		session = *r.Session
-	}
-	var subject [16]byte
-	if r.Subject != nil {
-		subject = *r.Subject
-	}
-	for _, column := range []struct {
-		name string
-		same bool
-	}{
-		{"leaf", c.Leaf == leaf}, {"event id", c.EventID == r.EventID}, {"device", err == nil && c.Device == device}, {"epoch", c.Epoch == r.Epoch},
-		{"sequence", c.Seq == r.Seq}, {"kind", c.Kind == r.Kind}, {"session", c.Session == session}, {"actor", c.Actor == r.Actor}, {"subject", c.Subject == subject},
-	} {
-		if !column.same {
-			return column.name
-		}
-	}
-	return ""
-}
-
-func (v *ledgerVerifier) chain(row LedgerRow, r Record, leaf [32]byte) error {
-	if !r.Kind.FromDevice() {
-		return nil // the platform's own are placed by the log alone
-	}
-	id := chainID{r.Device, r.Epoch}
-	head := v.chains[id]
-	switch {
-	case r.Seq != head.Seq+1:
-		return broken(row, "has sequence %d in its device's chain, where %d belongs", r.Seq, head.Seq+1)
-	case r.Prev != head.Leaf:
-		return broken(row, "does not follow the record before it in its device's chain")
-	}
-	v.chains[id] = Head{Device: r.Device, Epoch: r.Epoch, Seq: r.Seq, Leaf: leaf}
-	return nil
+	return "", nil
 }
 
 // advance reads the next checkpoint.
@@ -317,16 +300,6 @@ func (v *ledgerVerifier) finish() error {
 	}
 	if _, err := v.Keys.Open(v.proof.Signed); err != nil {
 		return whole("the newest checkpoint: %v", err)
-	}
-	return nil
-}
-
-func (v *ledgerVerifier) compareHeads(heads []Head) error {
-	v.proof.Chains = len(v.chains)
-	for _, h := range heads {
-		if got := v.chains[chainID{h.Device, h.Epoch}]; got != h && h.Seq > 0 {
-			return whole("device %s: record %d was acknowledged, and its chain ends at %d", h.Device, h.Seq, got.Seq)
-		}
 	}
 	return nil
 }

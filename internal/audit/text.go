@@ -37,7 +37,7 @@ func (t Text) Commitment() [32]byte {
 
 // Valid says why the text cannot lie beside a record, or nil.
 func (t Text) Valid() error {
-	if err := validName(t.Name); err != nil {
+	if err := validName([]byte(t.Name)); err != nil {
 		return fmt.Errorf("text: %w", err)
 	}
 	if len(t.Value) > MaxTextValue {

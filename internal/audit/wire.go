@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -33,47 +32,34 @@ type envelope struct {
 	KeyID          [8]byte      `cbor:"17,keyasint"`
 }
 
-// coding builds the one encoder and the one decoder of this package. The options are constants, so a failure is a
-// mistake in this file.
-func coding() (cbor.EncMode, cbor.DecMode) {
+// encoding builds the one encoder of this package. Its options are constants, so a failure is a mistake in this file.
+func encoding() cbor.EncMode {
 	enc, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {
 		panic(err)
 	}
-	dec, err := cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		IntDec:            cbor.IntDecConvertSignedOrFail,
-		MaxNestedLevels:   4,
-		MaxArrayElements:  64,
-		MaxMapPairs:       64,
-	}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
+	return enc
 }
 
-var encoder, decoder = coding() // both are immutable and safe for concurrent use
+var encoder = encoding() // immutable and safe for concurrent use
 
 // Encode returns the record's one encoding, or says why it is not a valid record.
 func (r Record) Encode() ([]byte, error) {
-	if err := r.valid(); err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	w := envelope{Version: Version, Epoch: r.Epoch, Seq: r.Seq, Prev: r.Prev, WallMS: r.WallMS, BootID: r.BootID,
-		MonoMS: r.MonoMS, ServerOffsetMS: r.ServerOffsetMS, Kind: string(r.Kind), EventID: r.EventID, Actor: r.Actor,
-		Subject: (*[16]byte)(r.Subject), Ref: (*[16]byte)(r.Ref), Commitments: r.Commitments, KeyID: r.KeyID}
-	var err error
-	if w.Device, err = deviceBytes(r.Device); err != nil {
+	v, err := r.view()
+	if err != nil {
 		return nil, err
 	}
-	if r.Session != nil {
-		if w.Session, err = sessionBytes(*r.Session); err != nil {
-			return nil, err
-		}
+	if err = v.valid(); err == nil {
+		err = r.validCommitments()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	w := envelope{Version: Version, Device: v.device, Epoch: v.epoch, Seq: v.seq, Prev: v.prev, WallMS: v.wall, BootID: v.boot,
+		MonoMS: v.mono, ServerOffsetMS: r.ServerOffsetMS, Kind: string(v.kind), EventID: v.event, Actor: v.actor,
+		Subject: (*[16]byte)(r.Subject), Ref: (*[16]byte)(r.Ref), Commitments: r.Commitments, KeyID: v.keyID}
+	if v.hasSession {
+		w.Session = &v.session
 	}
 	if w.Body, err = EncodeBody(r.Body); err != nil {
 		return nil, err
@@ -94,36 +80,11 @@ func (r Record) Encode() ([]byte, error) {
 // Decode reads an envelope and refuses everything but the one encoding of a valid record: other orders, longer
 // integers, indefinite lengths, double, missing or unknown keys, tags, trailing bytes.
 func Decode(data []byte) (Record, error) {
-	if len(data) > MaxEnvelope {
-		return Record{}, fmt.Errorf("record of %d bytes: at most %d", len(data), MaxEnvelope)
-	}
-	var w envelope
-	if err := decoder.Unmarshal(data, &w); err != nil {
-		return Record{}, fmt.Errorf("record: %w", err)
-	}
-	if w.Version != Version {
-		return Record{}, fmt.Errorf("record of version %d: this program reads %d", w.Version, Version)
-	}
-	body, err := DecodeBody(w.Body)
-	if err != nil {
+	var v view
+	if err := v.scan(data); err != nil {
 		return Record{}, err
 	}
-	r := Record{Device: deviceID(w.Device), Epoch: w.Epoch, Seq: w.Seq, Prev: w.Prev, WallMS: w.WallMS,
-		BootID: w.BootID, MonoMS: w.MonoMS, ServerOffsetMS: w.ServerOffsetMS, Kind: Kind(w.Kind), EventID: w.EventID,
-		Actor: w.Actor, Subject: (*stead.Pseudonym)(w.Subject), Ref: (*uuid.UUID)(w.Ref),
-		Commitments: w.Commitments, Body: body, KeyID: w.KeyID}
-	if w.Session != nil {
-		s := stead.SessionID(uuid.UUID(*w.Session).String())
-		r.Session = &s
-	}
-	again, err := r.Encode()
-	if err != nil {
-		return Record{}, err
-	}
-	if !bytes.Equal(again, data) {
-		return Record{}, fmt.Errorf("record: %w", ErrNotCanonical)
-	}
-	return r, nil
+	return v.record(), nil
 }
 
 func deviceBytes(id stead.DeviceID) ([16]byte, error) {
@@ -139,13 +100,10 @@ func deviceBytes(id stead.DeviceID) ([16]byte, error) {
 
 func deviceID(b [16]byte) stead.DeviceID { return stead.DeviceID(Epoch(b).String()) }
 
-func sessionBytes(id stead.SessionID) (*[16]byte, error) {
+func sessionBytes(id stead.SessionID) ([16]byte, error) {
 	b, err := id.Bytes()
-	if err != nil {
-		return nil, err
+	if err == nil && (uuid.UUID(b).String() != string(id) || b == [16]byte{}) {
+		err = fmt.Errorf("session id %q: not in canonical form", string(id))
 	}
-	if uuid.UUID(b).String() != string(id) || b == [16]byte{} {
-		return nil, fmt.Errorf("session id %q: not in canonical form", string(id))
-	}
-	return &b, nil
+	return b, err
 }

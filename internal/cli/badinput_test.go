@@ -189,6 +189,8 @@ func TestServeConfig(t *testing.T) {
 		"leaves the machine bare": {strings.Replace(good, "127.0.0.1:0", "0.0.0.0:0", 1), "tls_cert"},
 		"no secret":               {strings.Replace(good, secret, secret+"x", 1), "there is no such file"},
 		"a short secret":          {strings.Replace(good, secret, short, 1), "openssl rand"},
+		"a negative retention":    {strings.Replace(good, `"listen"`, `"retention_days":-1,"listen"`, 1), "retention_days"},
+		"a retention of ages":     {strings.Replace(good, `"listen"`, `"retention_days":99999,"listen"`, 1), "retention_days"},
 		"a cookie for all hosts":  {strings.Replace(good, "__Host-stead", "stead", 1), "__Host-"},
 	} {
 		t.Run(name, func(t *testing.T) {

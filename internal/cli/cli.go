@@ -49,9 +49,11 @@ type commands struct {
 	} `cmd:"" help:"The platform."`
 	Members struct {
 		Import membersImportCommand `cmd:"" help:"Bring members from a file into a platform that is not running: all of its rows, or none."`
+		memberCareCommands
 	} `cmd:"" help:"The members a platform knows."`
 	Staff struct {
 		Import staffImportCommand `cmd:"" help:"Bring staff from a file into a platform that is not running: all of its rows, or none."`
+		staffCareCommands
 	} `cmd:"" help:"The people who work here."`
 	Audit struct {
 		Verify verifyCommand `cmd:"" help:"Prove offline that nothing in a platform's ledger was changed, dropped, reordered or cut."`

@@ -38,6 +38,7 @@ type serveConfig struct {
 	Issuer    string `json:"issuer"`
 	ClientID  string `json:"client_id"`
 	Audience  string `json:"audience"`
+	Retention int    `json:"retention_days"` // how long texts are kept; 0 for ever
 	App       struct {
 		ID         string `json:"id"`
 		SecretFile string `json:"secret_file"`
@@ -69,7 +70,7 @@ func (c *serveCommand) Run(e *env) error {
 	log := slog.New(slog.NewJSONHandler(e.errOut, nil))
 	slog.SetDefault(log)
 	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
-		ViewFirst: true, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys, Copies: f.copies(), Witness: publish.Witness(f.Witness),
+		ViewFirst: true, Retention: f.Retention, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys, Copies: f.copies(), Witness: publish.Witness(f.Witness),
 		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
 	if err != nil {
 		return err

@@ -196,6 +196,9 @@ func (c *verifyCommand) write(out io.Writer, p audit.LedgerProof) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "proven: %s, %d records, root %s\n", p.Checkpoint.Origin, p.Checkpoint.Size, base64.StdEncoding.EncodeToString(p.Checkpoint.Root[:]))
 	fmt.Fprintf(&b, "  each record is the one that was logged, in its place; %d device chains without a gap; %d checkpoints agree\n", p.Chains, p.Checkpoints)
+	if p.Bridged > 0 {
+		fmt.Fprintf(&b, "  %d records of devices are not in the log; records of the platform name them and say why\n", p.Bridged)
+	}
 	if p.Pending > 0 {
 		fmt.Fprintf(&b, "  %d records were taken in and are not in the log yet: nothing is signed over them\n", p.Pending)
 	}
@@ -220,6 +223,7 @@ type verifyJSON struct {
 	Root        []byte      `json:"root"`
 	Pending     int64       `json:"pending"`
 	Chains      int         `json:"chains"`
+	Bridged     int64       `json:"bridged"`
 	Checkpoints int64       `json:"checkpoints"`
 	UnknownKeys int64       `json:"checkpoints_of_unknown_keys"`
 	KeysGiven   bool        `json:"keys_given"`
@@ -236,7 +240,7 @@ type brokenJSON struct {
 
 func (c *verifyCommand) writeJSON(out io.Writer, p audit.LedgerProof, broken *audit.LedgerBroken) error {
 	answer := verifyJSON{Proven: broken == nil, Origin: p.Checkpoint.Origin, Records: p.Checkpoint.Size, Root: p.Checkpoint.Root[:], Pending: p.Pending,
-		Chains: p.Chains, Checkpoints: p.Checkpoints, UnknownKeys: p.Unknown, KeysGiven: c.Key != "", Trusted: c.Trusted != ""}
+		Chains: p.Chains, Bridged: p.Bridged, Checkpoints: p.Checkpoints, UnknownKeys: p.Unknown, KeysGiven: c.Key != "", Trusted: c.Trusted != ""}
 	if broken != nil {
 		answer.Broken = &brokenJSON{What: broken.What}
 		if broken.Index != 0 {

@@ -70,7 +70,7 @@ func (b Backup) Make(ctx context.Context) (Manifest, error) {
 	if b.Progress == nil {
 		b.Progress = func(string, int, int) {}
 	}
-	source, err := sqlite.OpenEvidence(ctx, filepath.Join(b.DataDir, databaseFile))
+	source, err := sqlite.OpenEvidence(ctx, filepath.Join(b.DataDir, DataFile))
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -93,7 +93,7 @@ func (b Backup) Make(ctx context.Context) (Manifest, error) {
 
 // fill writes everything into the folder.
 func (b Backup) fill(ctx context.Context, source *sqlite.Evidence, dir string) (Manifest, error) {
-	database := filepath.Join(dir, databaseFile)
+	database := filepath.Join(dir, DataFile)
 	if err := source.CopyTo(database, func(done, all int) { b.Progress("pages copied", done, all) }); err != nil {
 		return Manifest{}, err
 	}
@@ -106,11 +106,11 @@ func (b Backup) fill(ctx context.Context, source *sqlite.Evidence, dir string) (
 		files[checkpointFile] = proof.Signed
 	}
 	if b.WithKeys {
-		key, err := os.ReadFile(filepath.Join(b.DataDir, keyFile))
+		key, err := os.ReadFile(filepath.Join(b.DataDir, KeyFile))
 		if err != nil {
-			return Manifest{}, stead.Errorf(stead.CodeConfigInvalid, "the key file %s cannot be read", filepath.Join(b.DataDir, keyFile)).Because(err)
+			return Manifest{}, stead.Errorf(stead.CodeConfigInvalid, "the key file %s cannot be read", filepath.Join(b.DataDir, KeyFile)).Because(err)
 		}
-		files[keyFile] = key
+		files[KeyFile] = key
 	}
 	m := Manifest{Format: backupFormat, MadeAt: time.Now().UTC().Truncate(time.Second), Version: b.Version, Origin: proof.Checkpoint.Origin, Records: proof.Checkpoint.Size,
 		Root: base64.StdEncoding.EncodeToString(proof.Checkpoint.Root[:]), Pending: proof.Pending, WithKeys: b.WithKeys}

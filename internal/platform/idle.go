@@ -21,12 +21,6 @@ import (
 	"stead/internal/platform/store"
 )
 
-// The names of the files in a data folder, and in a backup of it.
-const (
-	databaseFile = "platform.db"
-	keyFile      = "platform.kek"
-)
-
 // Idle is a platform that is open and serves nobody, for what an operator does between stopping and starting it.
 type Idle struct {
 	Origin string
@@ -49,17 +43,17 @@ func OpenIdle(ctx context.Context, c Config) (*Idle, error) {
 	if err != nil {
 		return nil, stead.Errorf(stead.CodeConfigInvalid, "public_url").Because(err)
 	}
-	for _, name := range []string{databaseFile, keyFile} {
+	for _, name := range []string{DataFile, KeyFile} {
 		if _, err := os.Stat(filepath.Join(c.DataDir, name)); errors.Is(err, fs.ErrNotExist) {
 			return nil, stead.Errorf(stead.CodeConfigInvalid, "there is no %s in %s", name, c.DataDir).Because(err)
 		}
 	}
-	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, databaseFile))
+	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, DataFile))
 	if err != nil {
 		return nil, err
 	}
 	i := &Idle{Origin: origin, People: people, store: st}
-	if i.ring, err = keys.Open(ctx, st, filepath.Join(c.DataDir, keyFile)); err == nil {
+	if i.ring, err = keys.Open(ctx, st, filepath.Join(c.DataDir, KeyFile)); err == nil {
 		i.ledger, err = ledger.Open(ctx, st, i.ring)
 	}
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"stead/internal/platform/authority"
 	"stead/internal/platform/casework"
+	"stead/internal/platform/erasure"
 	"stead/internal/platform/httpapi"
 	"stead/internal/platform/keys"
 	"stead/internal/platform/ledger"
@@ -44,6 +45,7 @@ type Config struct {
 	Audience  string // of the access tokens it makes for this platform
 	App       App
 	ViewFirst bool
+	Retention int  // days that texts are kept; 0 for ever
 	Demo      bool // accept the demo's sign-in
 	Version   string
 	Log       *slog.Logger
@@ -55,6 +57,17 @@ type Config struct {
 	Copies       []Copy          // where else each checkpoint goes
 	Witness      publish.Witness // who signs each checkpoint as well; zero for nobody
 }
+
+// Files of the data folder. The second opens what is sealed in the first; the third says who has to be erased again
+// when the first is put back to an earlier state.
+const (
+	DataFile   = "platform.db"
+	KeyFile    = "platform.kek"
+	ErasedFile = "platform.erased"
+)
+
+// MaxRetention is the longest time for which texts can be kept without being kept for ever: a hundred years, in days.
+const MaxRetention = 36525
 
 // Platform is an open platform. Close ends its background work and closes the store.
 type Platform struct {
@@ -79,7 +92,7 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", c.DataDir).Because(err)
 	}
-	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, databaseFile))
+	st, err := sqlite.Open(ctx, filepath.Join(c.DataDir, DataFile))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +104,7 @@ func Open(ctx context.Context, c Config) (*Platform, error) {
 }
 
 func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
-	ring, err := keys.Open(ctx, st, filepath.Join(c.DataDir, keyFile))
+	ring, err := keys.Open(ctx, st, filepath.Join(c.DataDir, KeyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -117,10 +130,12 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
 	tokens := &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client, Demo: c.Demo}
-	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office,
+	erasing := &erasure.Office{Store: st, Ledger: led, List: filepath.Join(c.DataDir, ErasedFile), Days: c.Retention, Log: c.Log}
+	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Erasure: erasing,
 		Desk:   &casework.Desk{Store: st, Ledger: led},
 		Tokens: tokens,
-		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log})
+		Apps:   map[string][32]byte{c.App.ID: httpapi.HashSecret(c.App.Secret)}, ClientID: c.ClientID, Issuer: c.Issuer, Version: c.Version, Log: c.Log, Origin: origin,
+		RecoveryKeys: c.RecoveryKeys})
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +143,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	p := &Platform{Handler: handler, Office: office, Keys: ring, Store: st, sequencer: sequencer, publisher: publisher, tokens: tokens, stop: stop}
 	p.wg.Go(func() { auth.Watch(run) })
 	p.wg.Go(func() { sequencer.Run(run) })
+	p.wg.Go(func() { erasing.Run(run) })
 	p.wg.Go(func() { publisher.Run(run) })
 	return p, nil
 }
@@ -164,6 +180,9 @@ func (c Config) check() error {
 		if f.value == "" {
 			return stead.Errorf(stead.CodeConfigInvalid, "%s is missing", f.name)
 		}
+	}
+	if c.Retention < 0 || c.Retention > MaxRetention {
+		return stead.Errorf(stead.CodeConfigInvalid, "retention_days must be 0 (keep) to %d", MaxRetention)
 	}
 	if strings.HasPrefix(c.App.StartURL, "https:") && !strings.HasPrefix(c.App.CookieName, "__Host-") {
 		return stead.Errorf(stead.CodeConfigInvalid, "app.cookie_name must begin with __Host-, so that no other host can set or read it")

@@ -57,6 +57,8 @@ const (
 	CodeLogForked        Code = "log_forked"
 	CodeStatementInvalid Code = "statement_invalid"
 	CodeLegalHold        Code = "legal_hold"
+	CodeSessionOpen      Code = "session_open"
+	CodeStaffEnabled     Code = "staff_enabled"
 
 	// Requests.
 	CodeBadRequest       Code = "bad_request"
@@ -136,6 +138,8 @@ var wordings = map[Code]wording{
 	CodeLogForked:        {"The platform's ledger contradicts what it showed this machine before, so nothing is started.", "Tell IT at once: its history was changed, or it was set back to a backup and that was not declared."},
 	CodeStatementInvalid: {"The statement is not signed by enough of the people who may sign it, or does not fit this ledger.", "Check which keys signed it and which ledger it names; two recovery keys are needed."},
 	CodeLegalHold:        {"A legal hold keeps this person's records from being erased.", "Ask whoever placed the hold to release it first."},
+	CodeSessionOpen:      {"A session with this person is open.", "End it first; then try again."},
+	CodeStaffEnabled:     {"This person still works here.", "Disable their staff account first; then try again."},
 
 	CodeBadRequest:       {"The request is not valid.", "Check the input; the detail says which part."},
 	CodeRouteNotFound:    {"There is nothing at this address.", "Check the platform's address in the configuration."},

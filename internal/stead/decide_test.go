@@ -90,9 +90,9 @@ func TestEligibleNeedsNoReason(t *testing.T) {
 func TestRolesAndActions(t *testing.T) {
 	want := map[Role]string{
 		RoleSupport:    "find_members impersonate",
-		RoleLead:       "find_members impersonate see_sessions end_any read_trail enrol_devices",
-		RoleAuditor:    "see_sessions read_trail",
-		RoleSuperadmin: "find_members impersonate see_sessions end_any read_trail enrol_devices",
+		RoleLead:       "find_members impersonate see_sessions end_any read_trail enrol_devices see_devices revoke_device",
+		RoleAuditor:    "see_sessions read_trail see_devices",
+		RoleSuperadmin: "find_members impersonate see_sessions end_any read_trail enrol_devices see_devices revoke_device erase hold",
 		"owner":        "",
 	}
 	for role, list := range want {
@@ -129,7 +129,7 @@ func TestCodesHaveSentenceAndHint(t *testing.T) {
 }
 
 func TestCausesReportable(t *testing.T) {
-	platformOnly := map[Cause]bool{CauseExpired: true, CauseSuperseded: true, CauseAdmin: true, CauseConnectionLost: true}
+	platformOnly := map[Cause]bool{CauseExpired: true, CauseSuperseded: true, CauseAdmin: true, CauseConnectionLost: true, CauseDeviceRevoked: true}
 	for _, c := range Causes() {
 		if c.Reportable() == platformOnly[c] {
 			t.Errorf("%s: Reportable = %v", c, c.Reportable())

@@ -22,14 +22,19 @@ const (
 	ActionEndAny       Action = "end_any"       // end somebody else's session
 	ActionReadTrail    Action = "read_trail"    // everybody's, not only one's own
 	ActionEnrolDevices Action = "enrol_devices" // hand out enrolment codes
+	ActionSeeDevices   Action = "see_devices"   // all enrolled devices and when they were last heard
+	ActionRevokeDevice Action = "revoke_device" // lost, stolen or given back
+	ActionErase        Action = "erase"         // erase a member, inside one's scope
+	ActionHold         Action = "hold"          // place and release legal holds, inside one's scope
 )
 
 // roleActions is the one table role × action.
 var roleActions = map[Role][]Action{
-	RoleSupport:    {ActionFindMembers, ActionImpersonate},
-	RoleLead:       {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices},
-	RoleAuditor:    {ActionSeeSessions, ActionReadTrail},
-	RoleSuperadmin: {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices},
+	RoleSupport: {ActionFindMembers, ActionImpersonate},
+	RoleLead:    {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices, ActionSeeDevices, ActionRevokeDevice},
+	RoleAuditor: {ActionSeeSessions, ActionReadTrail, ActionSeeDevices},
+	RoleSuperadmin: {ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices, ActionSeeDevices, ActionRevokeDevice,
+		ActionErase, ActionHold},
 }
 
 // Roles lists every role, weakest first.
@@ -88,5 +93,6 @@ type Member struct {
 
 // Actions lists every action of the table.
 func Actions() []Action {
-	return []Action{ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices}
+	return []Action{ActionFindMembers, ActionImpersonate, ActionSeeSessions, ActionEndAny, ActionReadTrail, ActionEnrolDevices,
+		ActionSeeDevices, ActionRevokeDevice, ActionErase, ActionHold}
 }

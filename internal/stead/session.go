@@ -33,12 +33,13 @@ const (
 	CauseSteadClosed    Cause = "stead_closed"    // Stead was closed, or found the session open after a crash
 	CauseConnectionLost Cause = "connection_lost" // no heartbeat for longer than the grace
 	CauseNotOpened      Cause = "not_opened"      // the handoff was never redeemed, or the browser never opened it
+	CauseDeviceRevoked  Cause = "device_revoked"  // the device it ran on was revoked
 )
 
 // Causes lists every cause.
 func Causes() []Cause {
 	return []Cause{CauseAgent, CauseBanner, CauseBrowserClosed, CauseExpired, CauseSuperseded, CauseAdmin,
-		CauseSignedOut, CauseSteadClosed, CauseConnectionLost, CauseNotOpened}
+		CauseSignedOut, CauseSteadClosed, CauseConnectionLost, CauseNotOpened, CauseDeviceRevoked}
 }
 
 // Reportable reports whether an agent's own device may name this cause when it ends its session. The others are

@@ -4,9 +4,9 @@ import type { Action, MemberView, PersonView, RecordView, SessionView } from './
 
 const actionsOf: Record<string, Action[]> = {
   support: ['find_members', 'impersonate'],
-  lead: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices'],
-  auditor: ['see_sessions', 'read_trail'],
-  superadmin: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices'],
+  lead: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices', 'see_devices', 'revoke_device'],
+  auditor: ['see_sessions', 'read_trail', 'see_devices'],
+  superadmin: ['find_members', 'impersonate', 'see_sessions', 'end_any', 'read_trail', 'enrol_devices', 'see_devices', 'revoke_device', 'erase', 'hold'],
 };
 
 export function person(role: 'support' | 'lead' | 'auditor' | 'superadmin' = 'support'): PersonView {
@@ -77,6 +77,7 @@ export function records(at: number): RecordView[] {
     actor: 'Lena Brandt',
     subject: index > 1 ? 'Mara Kern' : '',
     facts: facts.map(([name, value]) => ({ name, value })),
+    texts: 'ok',
     leaf: ((0x9f3ac1de ^ (index * 0x1234567)) >>> 0).toString(16).padStart(8, '0').repeat(8),
   });
   const device = 'a41f0c77be2d4f6c9b1e55d08a3c7f10';

@@ -29,7 +29,11 @@ export type Action =
   | 'see_sessions'
   | 'end_any'
   | 'read_trail'
-  | 'enrol_devices';
+  | 'enrol_devices'
+  | 'see_devices'
+  | 'revoke_device'
+  | 'erase'
+  | 'hold';
 
 export interface PersonView {
   id: string;
@@ -137,6 +141,8 @@ export interface RecordView {
   actor: string;
   subject: string;
   facts: FactView[];
+  /** What became of its texts: none, ok, erased, withheld, broken; empty when the platform does not say. */
+  texts: string;
   leaf: string;
 }
 

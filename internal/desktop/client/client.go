@@ -184,7 +184,7 @@ func (c *Client) Redeem(ctx context.Context, id stead.SessionID, req api.RedeemR
 
 // Heartbeat says that the session is still watched.
 func (c *Client) Heartbeat(ctx context.Context, id stead.SessionID) (api.Pulse, error) {
-	return read[api.Pulse](c.raw.Heartbeat(ctx, string(id), c.auth))
+	return read[api.Pulse](c.raw.HeartbeatWithBody(ctx, string(id), "application/json", http.NoBody, c.auth))
 }
 
 // End ends a session.

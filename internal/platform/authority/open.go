@@ -99,21 +99,36 @@ func own(tx store.Tx, agent stead.Staff, id stead.SessionID) (store.SessionRow, 
 
 // Heartbeat notes that the agent's desktop still watches the session, and answers its state with the database's
 // time. A heartbeat never lengthens anything, and none revives an ended session.
-func (a *Authority) Heartbeat(ctx context.Context, agent stead.Staff, id stead.SessionID) (stead.Session, time.Time, error) {
+//
+// said is where the session's device says that its chain ends, nil when it says nothing. One that the device did not
+// sign refuses the heartbeat (CodeDeviceSignature); one that cannot be is recorded and logged as an alarm, and the
+// session goes on: to end it is for people to decide.
+func (a *Authority) Heartbeat(ctx context.Context, agent stead.Staff, id stead.SessionID, said *ledger.SignedHead) (stead.Session, time.Time, error) {
 	var s stead.Session
 	var now time.Time
+	var found *ledger.ContradictionError
 	err := a.Store.Update(ctx, func(tx store.Tx) error {
 		row, err := own(tx, agent, id)
 		if err != nil {
 			return err
 		}
-		s, now = row.Session, tx.Now()
+		s, now, found = row.Session, tx.Now(), nil
 		if s.State != stead.StateLive {
 			return nil
+		}
+		if said != nil {
+			claim := *said
+			claim.Device, claim.Aside = row.Device, true
+			if _, found, err = a.Ledger.Meet(tx, agent.Pseudonym, claim); err != nil {
+				return err
+			}
 		}
 		s.LastSeen = now
 		return tx.Touch(id, now)
 	})
+	if err == nil && found != nil && found.First {
+		a.Log.ErrorContext(ctx, "a device contradicts the ledger", "err", found)
+	}
 	return s, now, err
 }
 

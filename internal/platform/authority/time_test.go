@@ -55,7 +55,7 @@ func TestExpiryIsActiveRecordedAndTold_S1_07(t *testing.T) {
 }
 
 func (w *world) touch(agent stead.Staff, id stead.SessionID) error {
-	_, _, err := w.auth.Heartbeat(w.Context(), agent, id)
+	_, _, err := w.auth.Heartbeat(w.Context(), agent, id, nil)
 	return err
 }
 

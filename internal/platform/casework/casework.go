@@ -56,11 +56,17 @@ func (d *Desk) WriteNote(ctx context.Context, agent stead.Staff, id stead.Sessio
 
 func (d *Desk) write(tx store.Tx, agent stead.Staff, s stead.Session, key uuid.UUID, text string) error {
 	now := tx.Now()
-	if err := tx.SetNote(s.ID, now, text); err != nil {
-		return err
-	}
 	member, err := tx.Member(s.Member)
 	if err != nil {
+		return err
+	}
+	_, err = tx.ErasedAt(member.Pseudonym)
+	if err == nil {
+		text = "" // the note is no longer owed, and nothing is written about somebody who was erased
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err := tx.SetNote(s.ID, now, text); err != nil {
 		return err
 	}
 	if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: s.ID, Author: agent.Name, Kind: "close_out", Text: text, At: now}); err != nil {

@@ -133,3 +133,29 @@ func TestIdentityCheck_S0_02(t *testing.T) {
 		t.Errorf("the same key twice: %v, %v", err, again)
 	}
 }
+
+// A note that was owed when its member was erased is no longer owed once it is written, and says nothing.
+func TestNoteAboutSomebodyErasedIsNotKept(t *testing.T) {
+	d := newDesk(t)
+	id := session(t, d, true)
+	err := d.Store.Update(t.Context(), func(tx store.Tx) error {
+		return tx.ErasePerson(store.Person{Member: ana.ID, Pseudonym: ana.Pseudonym}, tx.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.WriteNote(t.Context(), lena, id, stead.NewEventID(), "Ana's plan shows the right price again.")
+	if err != nil || s.NoteOwed() || s.Note != "" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	err = d.Store.View(t.Context(), func(tx store.Tx) error {
+		lines, err := d.Ledger.Trail(tx, store.TrailFilter{Limit: 1})
+		if len(lines) != 1 || lines[0].State != ledger.TextsNone || len(lines[0].Texts) > 0 {
+			t.Errorf("the record: %+v", lines)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -61,7 +61,8 @@ func toPerson(p *ledger.Person) *api.Person {
 
 func toTrailEntry(l ledger.Line) api.TrailEntry {
 	return api.TrailEntry{Index: l.Index, ReceivedAt: l.ReceivedAt, At: l.At, Source: l.Source, Kind: string(l.Kind),
-		SessionID: optional(string(l.Session)), Actor: toPerson(l.Actor), Subject: toPerson(l.Subject), Texts: l.Texts, Facts: l.Facts, Leaf: l.Leaf}
+		SessionID: optional(string(l.Session)), Actor: toPerson(l.Actor), Subject: toPerson(l.Subject), Texts: l.Texts, Facts: l.Facts, Leaf: l.Leaf,
+		TextsState: optional(api.TrailEntryTextsState(l.State))}
 }
 
 func toVerdict(c stead.Code) api.Verdict {

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -46,6 +47,10 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			writeProblem(w, r, g.server.Log, stead.E(stead.CodeInternal, nil))
 		}
 	}()
+	if path, ok := strings.CutPrefix(r.URL.EscapedPath(), "/log/"); ok {
+		g.serveLog(w, r, path)
+		return
+	}
 	r, err := g.admit(w, r)
 	if err != nil {
 		writeProblem(w, r, g.server.Log, err)
@@ -65,18 +70,43 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, err
 		return r, err
 	}
 	r = r.WithContext(ctx)
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readBody(w, r)
 	if err != nil {
-		return r, stead.E(stead.CodeTooLarge, err)
+		return r, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	own := strings.EqualFold(route.Operation.OperationID, recordsOperation)
+	if own && !isJSON(r) {
+		return r, stead.Errorf(stead.CodeBadRequest, "body")
+	}
 	err = openapi3filter.ValidateRequest(ctx, &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route,
-		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}})
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, ExcludeRequestBody: own}})
 	if err != nil {
 		return r, invalid(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return r, nil
+}
+
+// recordsOperation is the one operation whose body is held to the document by its handler (toBatch): a batch has
+// thousands of values, and validating them by schema takes longer than storing them.
+const recordsOperation = "postRecords"
+
+func isJSON(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}
+
+// readBody reads a bounded body into one piece of memory where its length is known.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	var b bytes.Buffer
+	if r.ContentLength > 0 && r.ContentLength <= maxBody {
+		b.Grow(int(r.ContentLength) + bytes.MinRead) // what ReadFrom wants to see free at the end
+	}
+	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		return nil, stead.E(stead.CodeTooLarge, err)
+	}
+	return b.Bytes(), nil
 }
 
 func routeError(err error) error {
@@ -125,24 +155,30 @@ func (g *gate) authenticate(r *http.Request, op *openapi3.Operation) (context.Co
 	if _, app := (*op.Security)[0]["app"]; app {
 		return ctx, g.checkApp(r)
 	}
-	scheme, raw, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
-		return ctx, stead.E(stead.CodeSignInRequired, nil)
-	}
-	id, err := g.server.Tokens.Verify(ctx, raw)
-	if err != nil {
-		g.server.Log.WarnContext(ctx, "an access token was refused", "err", err) // audience or issuer differ, or it expired
-		return ctx, err
-	}
-	c := caller{identity: id}
-	c.staff, err = g.server.Office.Who(ctx, id)
-	if err == nil && (c.staff.ID == "" || c.staff.Pseudonym.IsZero()) { // neither may be empty: lists are narrowed by them
-		err = stead.E(stead.CodeNotStaff, nil)
-	}
+	c, err := g.bearer(r)
 	if strings.EqualFold(op.OperationID, "claimSetup") && stead.CodeOf(err) == stead.CodeNotStaff {
 		err = nil // whoever claims the first superadmin is not staff yet
 	}
 	return context.WithValue(ctx, callerKey{}, c), err
+}
+
+// bearer is the member of staff whose access token comes with the request. With CodeNotStaff the identity is good.
+func (g *gate) bearer(r *http.Request) (caller, error) {
+	scheme, raw, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
+		return caller{}, stead.E(stead.CodeSignInRequired, nil)
+	}
+	id, err := g.server.Tokens.Verify(r.Context(), raw)
+	if err != nil {
+		g.server.Log.WarnContext(r.Context(), "an access token was refused", "err", err) // audience or issuer differ, or it expired
+		return caller{}, err
+	}
+	c := caller{identity: id}
+	c.staff, err = g.server.Office.Who(r.Context(), id)
+	if err == nil && (c.staff.ID == "" || c.staff.Pseudonym.IsZero()) { // neither may be empty: lists are narrowed by them
+		err = stead.E(stead.CodeNotStaff, nil)
+	}
+	return c, err
 }
 
 func (g *gate) checkApp(r *http.Request) error {

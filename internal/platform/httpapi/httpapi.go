@@ -14,6 +14,7 @@ import (
 
 	"stead/internal/platform/authority"
 	"stead/internal/platform/casework"
+	"stead/internal/platform/erasure"
 	"stead/internal/platform/ledger"
 	"stead/internal/platform/staff"
 	"stead/internal/platform/store"
@@ -26,12 +27,17 @@ type Config struct {
 	Authority *authority.Authority
 	Office    *staff.Office
 	Desk      *casework.Desk
+	Erasure   *erasure.Office
 	Tokens    TokenVerifier
 	Apps      map[string][32]byte // member apps: id → SHA-256 of the secret
 	ClientID  string              // of Stead's window at the identity provider
 	Issuer    string              // the staff's identity provider
 	Version   string
 	Log       *slog.Logger
+
+	Origin       string   // the log's name
+	RecoveryKeys []string // verifier keys of those who may declare a restore
+	OutboxKey    []byte   // public key to which devices seal their outboxes; nil for none
 }
 
 // TokenVerifier recognises the bearer of an access token.

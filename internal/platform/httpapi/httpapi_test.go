@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"stead/internal/platform/authority"
 	"stead/internal/platform/casework"
+	"stead/internal/platform/erasure"
 	"stead/internal/platform/httpapi"
 	"stead/internal/platform/keys"
 	"stead/internal/platform/ledger"
@@ -40,13 +42,19 @@ func (bearers) Verify(_ context.Context, raw string) (staff.Identity, error) {
 }
 
 type server struct {
-	*testing.T
+	testing.TB
 	handler http.Handler
 	store   store.Store
 	office  *staff.Office
+
+	ring      *keys.Ring
+	ledger    *ledger.Ledger
+	authority *authority.Authority
+	sequencer *ledger.Sequencer
+	trust     httpapi.Config // what the log's routes were given
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	must := func(err error) {
 		if err != nil {
@@ -65,10 +73,14 @@ func newServer(t *testing.T) *server {
 	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: "https://platform.test", ReadOnly: true, Log: log,
 		App: authority.App{Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"}})
 	office := &staff.Office{Store: st, Ledger: led}
-	h, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Desk: &casework.Desk{Store: st, Ledger: led},
-		Tokens: bearers{}, Apps: map[string][32]byte{"portal": httpapi.HashSecret("s3cret")}, ClientID: "stead", Issuer: "https://idp.test", Version: "test", Log: log})
+	c := httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Desk: &casework.Desk{Store: st, Ledger: led},
+		Erasure: &erasure.Office{Store: st, Ledger: led, List: filepath.Join(dir, "erased"), Log: log},
+		Tokens:  bearers{}, Apps: map[string][32]byte{"portal": httpapi.HashSecret("s3cret")}, ClientID: "stead", Issuer: "https://idp.test", Version: "test", Log: log,
+		Origin: "platform.test", RecoveryKeys: []string{"a recovery key"}, OutboxKey: []byte("an outbox key")}
+	h, err := httpapi.New(c)
 	must(err)
-	return &server{T: t, handler: h, store: st, office: office}
+	return &server{TB: t, handler: h, store: st, office: office, ring: ring, ledger: led, authority: auth, trust: c,
+		sequencer: ledger.NewSequencer(st, c.Origin, func() crypto.Signer { return ring.Current().Signer }, log)}
 }
 
 func (s *server) staff(change func(*stead.Staff)) {

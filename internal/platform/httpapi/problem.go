@@ -50,6 +50,9 @@ var statuses = map[stead.Code]int{
 	stead.CodeChainGap:      http.StatusPreconditionFailed,
 	stead.CodeRecordInvalid: http.StatusUnprocessableEntity,
 
+	stead.CodeLegalHold:   http.StatusConflict,
+	stead.CodeSessionOpen: http.StatusConflict,
+
 	stead.CodeBadRequest:       http.StatusBadRequest,
 	stead.CodeRouteNotFound:    http.StatusNotFound,
 	stead.CodeMethodNotAllowed: http.StatusMethodNotAllowed,
@@ -64,6 +67,12 @@ func Status(c stead.Code) (status int, wire bool) {
 		status = http.StatusInternalServerError
 	}
 	return status, wire
+}
+
+// count is a number of records as the contract has it.
+func count(n uint64) *int64 {
+	v := int64(n) //nolint:gosec // chains are far shorter
+	return &v
 }
 
 // writeProblem answers an error as application/problem+json (RFC 9457). What is not a *stead.Error, or has a code
@@ -87,8 +96,15 @@ func writeProblem(w http.ResponseWriter, r *http.Request, log *slog.Logger, err 
 	}
 	var gap *ledger.GapError
 	if errors.As(err, &gap) {
-		next := int64(gap.NextSeq) //nolint:gosec // a count of records
-		p.NextSeq = &next
+		p.NextSeq = count(gap.NextSeq)
+	}
+	var fork *ledger.ContradictionError
+	if errors.As(err, &fork) {
+		p.NextSeq = count(fork.NextSeq)
+	}
+	var bad *ledger.BadRecordError
+	if errors.As(err, &bad) {
+		p.BadSeq = count(bad.Seq)
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", map[bool]string{true: `Basic realm="stead"`, false: `Bearer`}[code == stead.CodeAppUnauthorized])

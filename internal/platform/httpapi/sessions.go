@@ -9,6 +9,7 @@ import (
 	"stead/internal/stead"
 
 	"stead/internal/platform/authority"
+	"stead/internal/platform/ledger"
 	"stead/internal/platform/store"
 )
 
@@ -55,7 +56,15 @@ func (s *server) RedeemHandoff(ctx context.Context, r api.RedeemHandoffRequestOb
 }
 
 func (s *server) Heartbeat(ctx context.Context, r api.HeartbeatRequestObject) (api.HeartbeatResponseObject, error) {
-	sess, now, err := s.Authority.Heartbeat(ctx, who(ctx), stead.SessionID(r.SessionID))
+	var said *ledger.SignedHead
+	if r.Body != nil {
+		head, err := toSignedHead("", r.Body.Epoch, r.Body.Seq, r.Body.Leaf, r.Body.Signature)
+		if err != nil {
+			return nil, err
+		}
+		said = &head
+	}
+	sess, now, err := s.Authority.Heartbeat(ctx, who(ctx), stead.SessionID(r.SessionID), said)
 	return api.Heartbeat200JSONResponse{State: api.PulseState(sess.State), Cause: optional(string(sess.Cause)), ExpiresAt: sess.ExpiresAt, ServerTime: now}, err
 }
 

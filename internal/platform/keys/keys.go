@@ -10,7 +10,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -162,43 +161,3 @@ func (r *Ring) Public() token.Public {
 	defer r.mu.RUnlock()
 	return r.public
 }
-
-// SealFor seals a person's texts under the person's key, which is made at the first use.
-func (r *Ring) SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error) {
-	key, err := r.personKey(tx, p)
-	if errors.Is(err, store.ErrNotFound) {
-		fresh := make([]byte, 32)
-		rand.Read(fresh)
-		if err := tx.PutPersonKey(p, r.kek.Seal(nil, nil, fresh, personAAD(p))); err != nil {
-			return nil, err
-		}
-		key, err = aead(fresh)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return key.Seal(nil, nil, plain, p[:]), nil
-}
-
-// OpenFor opens what SealFor sealed; store.ErrNotFound when the person's key was destroyed.
-func (r *Ring) OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error) {
-	key, err := r.personKey(tx, p)
-	if err != nil {
-		return nil, err
-	}
-	return key.Open(nil, nil, sealed, p[:])
-}
-
-func (r *Ring) personKey(tx store.Tx, p stead.Pseudonym) (cipher.AEAD, error) {
-	sealed, err := tx.PersonKey(p)
-	if err != nil {
-		return nil, err
-	}
-	key, err := r.kek.Open(nil, nil, sealed, personAAD(p))
-	if err != nil {
-		return nil, fmt.Errorf("keys: person key: %w", err)
-	}
-	return aead(key)
-}
-
-func personAAD(p stead.Pseudonym) []byte { return append([]byte("person/"), p[:]...) }

@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -20,7 +22,7 @@ func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(t.Context())
 }
 
-// verify reads the file the way stead audit verify does.
+// verify reads the file the way stead audit verify does, and then once more with one reader: both must say the same.
 func verify(t *testing.T, path string, check audit.LedgerCheck) (audit.LedgerProof, error) {
 	t.Helper()
 	evidence, err := sqlite.OpenEvidence(t.Context(), path)
@@ -32,7 +34,12 @@ func verify(t *testing.T, path string, check audit.LedgerCheck) (audit.LedgerPro
 			t.Error(err)
 		}
 	}()
-	return audit.VerifyLedger(evidence, check)
+	proof, err := audit.VerifyLedger(evidence, check)
+	slow, again := audit.VerifyLedger(struct{ audit.LedgerSource }{evidence}, check)
+	if fmt.Sprint(err) != fmt.Sprint(again) || err == nil && !reflect.DeepEqual(proof, slow) {
+		t.Errorf("read by several: %+v, %v; by one: %+v, %v", proof, err, slow, again)
+	}
+	return proof, err
 }
 
 func keysOf(t *testing.T, keys ...ed25519.PrivateKey) audit.LogKeys {

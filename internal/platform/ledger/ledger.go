@@ -21,9 +21,11 @@ import (
 	"stead/internal/platform/store"
 )
 
-// Keys seals texts per person and says which key vouches for the platform's records.
+// Keys seals texts per person and says which key vouches for the platform's records. SealerFor answers store.ErrErased
+// for somebody who was erased, OpenFor store.ErrNotFound when the key was destroyed and stead.CodeRecordInvalid when what
+// lies there was not sealed by it.
 type Keys interface {
-	SealFor(tx store.Tx, p stead.Pseudonym, plain []byte) ([]byte, error)
+	SealerFor(tx store.Tx, p stead.Pseudonym) (seal func(plain []byte) []byte, err error)
 	OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error)
 	CurrentPublic() ed25519.PublicKey
 }
@@ -86,6 +88,9 @@ type Entry struct {
 	Ref     uuid.UUID         // the record this one answers; zero for none
 	Texts   map[string]string // personal: committed to in the record, sealed beside it
 	Facts   audit.Body        // not personal
+	// OfActor seals the texts under the key of who acted, the platform's own when nobody did, though the record has a
+	// subject: they must outlive the subject's key.
+	OfActor bool
 }
 
 // Write records the entry in the given transaction: it is committed with what it records, or neither is.
@@ -116,7 +121,15 @@ func (l *Ledger) Write(tx store.Tx, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("ledger: %s: %w", e.Kind, err)
 	}
-	return l.append(tx, rec, envelope, texts, "", "")
+	in, err := entry(tx, rec, audit.Leaf(envelope), envelope)
+	if err != nil {
+		return err
+	}
+	if err := l.sealer(tx).seal(&in, texts, e.OfActor); err != nil {
+		return err
+	}
+	_, err = tx.AppendIntake(in)
+	return err
 }
 
 // fitting is a text as records can hold it: valid UTF-8 of bounded length. What people type into a refused request
@@ -129,30 +142,18 @@ func fitting(s string) string {
 	return s
 }
 
-func (l *Ledger) append(tx store.Tx, rec audit.Record, envelope []byte, texts []audit.Text, by stead.StaffID, doubt string) error {
+// entry is how a record lies in the intake.
+func entry(tx store.Tx, rec audit.Record, leaf [32]byte, envelope []byte) (store.IntakeEntry, error) {
 	device, err := stead.ParsePseudonym(string(rec.Device)) // the same 16 bytes in hex
-	if err != nil {
-		return err
-	}
-	e := store.IntakeEntry{EventID: rec.EventID, Device: device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: audit.Leaf(envelope),
-		Envelope: envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now(), DeliveredBy: by, Doubt: doubt}
+	e := store.IntakeEntry{EventID: rec.EventID, Device: device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: leaf,
+		Envelope: envelope, Kind: string(rec.Kind), Actor: rec.Actor, ReceivedAt: tx.Now()}
 	if rec.Session != nil {
 		e.Session = *rec.Session
 	}
 	if rec.Subject != nil {
 		e.Subject = *rec.Subject
 	}
-	if len(texts) > 0 {
-		e.TextsOf = e.Subject
-		if e.TextsOf.IsZero() {
-			e.TextsOf = e.Actor
-		}
-		if e.SealedTexts, err = l.seal(tx, e.TextsOf, texts); err != nil {
-			return err
-		}
-	}
-	_, err = tx.AppendIntake(e)
-	return err
+	return e, err
 }
 
 // sealedText is how a text lies beside its record, inside the seal.
@@ -162,7 +163,27 @@ type sealedText struct {
 	Value string `json:"v"`
 }
 
-func (l *Ledger) seal(tx store.Tx, p stead.Pseudonym, texts []audit.Text) ([]byte, error) {
+// sealer seals texts in one transaction. It asks for each person's key once.
+type sealer struct {
+	keys Keys
+	tx   store.Tx
+	open map[stead.Pseudonym]func([]byte) []byte
+}
+
+func (l *Ledger) sealer(tx store.Tx) sealer {
+	return sealer{l.keys, tx, map[stead.Pseudonym]func([]byte) []byte{}}
+}
+
+// seal puts texts beside an entry, under the key of whom it is about, or else, or where ofActor asks for it, of who
+// acted. A device may bring a record about somebody who was erased meanwhile: it is kept, and its texts are not.
+func (s sealer) seal(e *store.IntakeEntry, texts []audit.Text, ofActor bool) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	e.TextsOf = e.Subject
+	if ofActor || e.TextsOf.IsZero() {
+		e.TextsOf = e.Actor
+	}
 	out := make([]sealedText, 0, len(texts))
 	for _, t := range texts {
 		out = append(out, sealedText{Name: t.Name, Salt: t.Salt[:], Value: t.Value})
@@ -170,9 +191,20 @@ func (l *Ledger) seal(tx store.Tx, p stead.Pseudonym, texts []audit.Text) ([]byt
 	slices.SortFunc(out, func(a, b sealedText) int { return compare(a.Name, b.Name) })
 	plain, err := json.Marshal(out)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return l.keys.SealFor(tx, p, plain)
+	seal, known := s.open[e.TextsOf]
+	if !known {
+		seal, err = s.keys.SealerFor(s.tx, e.TextsOf)
+		if err != nil && !errors.Is(err, store.ErrErased) {
+			return err
+		}
+		s.open[e.TextsOf] = seal
+	}
+	if seal != nil {
+		e.SealedTexts = seal(plain)
+	}
+	return nil
 }
 
 func compare(a, b string) int {

@@ -144,24 +144,54 @@ func (s *Sequencer) appendBatch(ctx context.Context) (full bool, err error) {
 		if err != nil {
 			return err
 		}
-		hashes := reader(tx)
+		grown := growth{tx: tx, from: tlog.StoredHashIndex(0, size)}
+		indexes := make([]int64, 0, len(entries))
 		for _, e := range entries {
 			if audit.Leaf(e.Envelope) != e.Leaf {
 				return fmt.Errorf("ledger: record %d was changed before it was put into the log", e.Index)
 			}
-			made, err := tlog.StoredHashesForRecordHash(size, e.Leaf, hashes)
+			made, err := tlog.StoredHashesForRecordHash(size+int64(len(indexes)), e.Leaf, &grown)
 			if err != nil {
 				return err
 			}
-			if err := tx.AppendLog(size, e.Index, tlog.StoredHashIndex(0, size), plain(made)); err != nil {
-				return fmt.Errorf("ledger: record %d: %w", e.Index, err)
-			}
-			size++
+			indexes, grown.hashes = append(indexes, e.Index), append(grown.hashes, made...)
 		}
+		if err := tx.AppendLog(size, indexes, grown.from, plain(grown.hashes)); err != nil {
+			return fmt.Errorf("ledger: records %d to %d: %w", indexes[0], indexes[len(indexes)-1], err)
+		}
+		size += int64(len(indexes))
 		full = len(entries) == sequenceBatch
 		return s.sign(tx, size)
 	})
 	return full, err
+}
+
+// growth is the stored hashes of a log, those that are about to be added included.
+type growth struct {
+	tx     store.Tx
+	from   int64 // where the new ones begin
+	hashes []tlog.Hash
+}
+
+// ReadHashes implements tlog.HashReader.
+func (g *growth) ReadHashes(at []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(at))
+	var old, into []int64
+	for i, a := range at {
+		if a >= g.from+int64(len(g.hashes)) {
+			return nil, fmt.Errorf("ledger: hash %d is not there yet", a)
+		}
+		if a >= g.from {
+			out[i] = g.hashes[a-g.from]
+		} else {
+			old, into = append(old, a), append(into, int64(i))
+		}
+	}
+	stored, err := g.tx.LogHashes(old)
+	for i, h := range stored {
+		out[into[i]] = h
+	}
+	return out, err
 }
 
 // extends refuses to go on with a log that is not the one that was signed last, so that no honest signature is ever

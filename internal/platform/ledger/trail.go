@@ -21,6 +21,18 @@ type Person struct {
 	ID, Name, Email string
 }
 
+// TextsState says what became of the texts that a record commits to.
+type TextsState string
+
+// The states of a record's texts.
+const (
+	TextsNone     TextsState = "none"     // it commits to none
+	TextsOK       TextsState = "ok"       // all are here, and each is the one that the record commits to
+	TextsErased   TextsState = "erased"   // the key was destroyed, or they came after the person was erased
+	TextsWithheld TextsState = "withheld" // some or all were never delivered
+	TextsBroken   TextsState = "broken"   // what lies there is not what the record commits to
+)
+
 // Line is a record as a person reads it.
 type Line struct {
 	Index      int64
@@ -31,7 +43,8 @@ type Line struct {
 	Session    stead.SessionID
 	Actor      *Person // nil when nobody acted, or the person is not known any more
 	Subject    *Person
-	Texts      map[string]string // empty when there were none, or the person's key was destroyed
+	Texts      map[string]string // what State says of them; empty when they are broken
+	State      TextsState
 	Facts      map[string]string
 	Leaf       string
 }
@@ -82,7 +95,8 @@ func (l *Ledger) Read(tx store.Tx, e store.IntakeEntry) (Line, error) {
 	if err := nameAgent(tx, line.Facts); err != nil {
 		return Line{}, err
 	}
-	return line, l.openTexts(tx, e, line.Texts)
+	line.Texts, line.State, err = l.openTexts(tx, e, rec)
+	return line, err
 }
 
 // nameAgent puts a person's id where a record has the pseudonym of the session's agent as a fact.
@@ -98,25 +112,55 @@ func nameAgent(tx store.Tx, facts map[string]string) error {
 	return err
 }
 
-func (l *Ledger) openTexts(tx store.Tx, e store.IntakeEntry, into map[string]string) error {
-	if len(e.SealedTexts) == 0 {
-		return nil
+// openTexts reads the texts beside a record and holds them to its commitments.
+func (l *Ledger) openTexts(tx store.Tx, e store.IntakeEntry, rec audit.Record) (map[string]string, TextsState, error) {
+	found := map[string]string{}
+	switch {
+	case len(e.SealedTexts) == 0 && len(rec.Commitments) == 0:
+		return found, TextsNone, nil
+	case len(e.SealedTexts) == 0:
+		_, err := tx.ErasedAt(e.TextsOf)
+		if errors.Is(err, store.ErrNotFound) {
+			return found, TextsWithheld, nil
+		}
+		return found, TextsErased, err
 	}
 	plain, err := l.keys.OpenFor(tx, e.TextsOf, e.SealedTexts)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // the person was erased; the record stays
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return found, TextsErased, nil // the record stays
+	case stead.CodeOf(err) == stead.CodeRecordInvalid:
+		return found, TextsBroken, nil // one broken record must not hide the others
+	case err != nil:
+		return found, TextsBroken, err
 	}
-	if err != nil {
-		return err
-	}
-	var texts []sealedText
-	if err := json.Unmarshal(plain, &texts); err != nil {
-		return err
+	texts, ok := unsealed(plain)
+	if !ok || rec.Check(texts) != nil {
+		return found, TextsBroken, nil
 	}
 	for _, t := range texts {
-		into[t.Name] = t.Value
+		found[t.Name] = t.Value
 	}
-	return nil
+	if len(texts) < len(rec.Commitments) {
+		return found, TextsWithheld, nil
+	}
+	return found, TextsOK, nil
+}
+
+// unsealed reads what seal wrote; false when it is something else.
+func unsealed(plain []byte) ([]audit.Text, bool) {
+	var sealed []sealedText
+	if json.Unmarshal(plain, &sealed) != nil {
+		return nil, false
+	}
+	texts := make([]audit.Text, 0, len(sealed))
+	for _, t := range sealed {
+		if len(t.Salt) != len(audit.Text{}.Salt) {
+			return nil, false
+		}
+		texts = append(texts, audit.Text{Name: t.Name, Salt: [32]byte(t.Salt), Value: t.Value})
+	}
+	return texts, true
 }
 
 func person(tx store.Tx, p stead.Pseudonym) (*Person, error) {

@@ -1,6 +1,7 @@
 package memberapp
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -46,9 +47,9 @@ func (a *App) notices(r *http.Request, v visitor) answer {
 }
 
 func noticeOf(n api.Notice) noticeView {
-	v := noticeView{At: n.At, New: !n.Read, Title: n.AgentName + " of support opened your account"}
+	v := noticeView{At: n.At, New: !n.Read, Title: someone(n.AgentName) + " of support opened your account"}
 	if n.Kind == api.NoticeKindEnded {
-		v.Title = n.AgentName + " of support is no longer in your account"
+		v.Title = someone(n.AgentName) + " of support is no longer in your account"
 		if n.Cause != nil {
 			v.How = howItEnded(*n.Cause)
 		}
@@ -58,6 +59,9 @@ func noticeOf(n api.Notice) noticeView {
 	}
 	return v
 }
+
+// someone is an agent's name, or what stands for one who was erased or whose time to be named is over.
+func someone(name string) string { return cmp.Or(name, "Somebody") }
 
 // howItEnded says a cause in words for members.
 func howItEnded(cause string) string {
@@ -76,6 +80,8 @@ func howItEnded(cause string) string {
 		return "The support agent signed out."
 	case "connection_lost":
 		return "Support's connection was lost."
+	case "device_revoked":
+		return "The machine that support used was taken out of service."
 	}
 	return "The visit ended."
 }
@@ -104,7 +110,7 @@ func (a *App) supportAccess(r *http.Request, v visitor) answer {
 	}
 	var d supportView
 	for _, s := range visits {
-		w := visitView{Agent: s.AgentName, Reason: s.Reason, Begin: s.StartedAt, End: s.ExpiresAt, Looked: counted(s.Viewed), Changed: counted(s.Changed)}
+		w := visitView{Agent: someone(s.AgentName), Reason: s.Reason, Begin: s.StartedAt, End: s.ExpiresAt, Looked: counted(s.Viewed), Changed: counted(s.Changed)}
 		if s.EndedAt != nil {
 			w.End, w.Ended = *s.EndedAt, true
 		}

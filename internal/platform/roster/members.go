@@ -102,6 +102,9 @@ func (r *memberRow) recall(tx store.Tx, bad *problems) error {
 	if r.oldLink, err = tx.MemberLink(r.ID); err != nil {
 		return err
 	}
+	if gone, err := staysErased(tx, r.line, r.old.Pseudonym, bad); gone || err != nil {
+		return err
+	}
 	r.Pseudonym = r.old.Pseudonym
 	if !r.has("phone") {
 		r.Phone = r.old.Phone

@@ -1,6 +1,7 @@
 package roster_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -109,5 +110,29 @@ func TestARefusedFileChangesNobody(t *testing.T) {
 	}
 	if after, _ := member(t, s, "m-ana"); after != before {
 		t.Errorf("got %+v, was %+v", after, before)
+	}
+}
+
+// Who was erased does not come back by a file that still names them.
+func TestTheErasedStayErased(t *testing.T) {
+	s := open(t)
+	mustStaff(t, s, roster.CSV, staffHeader+strings.Replace(lena, "1,true,false", "1,true,true", 1)+tom)
+	mustMembers(t, s, roster.CSV, memberHeader+ana)
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		a, err := tx.Member("m-ana")
+		l, err2 := tx.Staff("st-lena")
+		return errors.Join(err, err2, tx.ErasePerson(store.Person{Member: a.ID, Pseudonym: a.Pseudonym}, tx.Now()),
+			tx.ErasePerson(store.Person{Staff: l.ID, Pseudonym: l.Pseudonym}, tx.Now()))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bad, err := roster.Members(t.Context(), s, roster.CSV, []byte(memberHeader+ana))
+	if stead.CodeOf(err) != stead.CodeImportInvalid || len(bad) != 1 || !strings.Contains(bad[0].What, "was erased on") {
+		t.Errorf("members: %v, %v", err, bad)
+	}
+	_, bad, err = roster.Staff(t.Context(), s, issuer, roster.CSV, []byte(staffHeader+tom+lena))
+	if stead.CodeOf(err) != stead.CodeImportInvalid || len(bad) != 1 || bad[0].Line != 3 || !strings.Contains(bad[0].What, "was erased on") {
+		t.Errorf("staff: %v, %v", err, bad)
 	}
 }

@@ -7,10 +7,13 @@
 package roster
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"stead/internal/stead"
+
+	"stead/internal/platform/store"
 )
 
 // Problem is what is wrong with one line of a file.
@@ -43,4 +46,16 @@ func (p problems) refusal() error {
 	}
 	slices.SortStableFunc(p, func(a, b Problem) int { return a.Line - b.Line })
 	return stead.E(stead.CodeImportInvalid, nil)
+}
+
+// staysErased finds fault with a line that would bring back who was erased, and reports whether it did.
+func staysErased(tx store.Tx, line int, p stead.Pseudonym, bad *problems) (bool, error) {
+	at, err := tx.ErasedAt(p)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil {
+		bad.add(line, "id: this person was erased on %s; leave them out, or give a new person a new id", at.Format("2006-01-02"))
+	}
+	return err == nil, err
 }

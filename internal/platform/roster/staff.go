@@ -93,6 +93,9 @@ func (r *staffRow) put(tx store.Tx, issuer string, done *Counts, bad *problems) 
 	case err != nil:
 		return err
 	default:
+		if gone, err := staysErased(tx, r.line, old.Pseudonym, bad); gone || err != nil {
+			return err
+		}
 		r.keep(old)
 		if same && equal(r.Staff, old) {
 			done.Unchanged++

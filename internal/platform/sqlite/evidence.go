@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"time"
 
-	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"stead/internal/audit"
@@ -20,16 +20,17 @@ import (
 var ErrDamaged = errors.New("the database file is damaged")
 
 // Evidence is a store's file opened to be looked at: nothing is written, migrated or locked, and a platform may go on
-// writing to it meanwhile. What is read is one consistent state. It implements audit.LedgerSource; it is not safe for
-// concurrent use.
+// writing to it meanwhile. What is read is one consistent state. It implements audit.LedgerReaders; beyond what that
+// allows it is not safe for concurrent use.
 type Evidence struct {
-	ctx context.Context // of OpenEvidence; it ends what is being read
-	db  *sql.DB
-	c   *sql.Conn // the one that tx is on
-	tx  *sql.Tx
+	ctx  context.Context // of OpenEvidence; it ends what is being read
+	db   *sql.DB
+	c    *sql.Conn // the one that tx is on
+	tx   *sql.Tx
+	bulk bulk // sees the same state
 }
 
-var _ audit.LedgerSource = (*Evidence)(nil)
+var _ audit.LedgerReaders = (*Evidence)(nil)
 
 // OpenEvidence opens the file read-only. A file in a folder that cannot be written is good enough, as long as no
 // write-ahead log lies beside it. Errors a person can meet: stead.CodeLedgerUnusable.
@@ -64,26 +65,59 @@ func openEvidence(ctx context.Context, name string) (*Evidence, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	tx, err := c.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err == nil {
-		var tables int
-		err = tx.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
-			name IN ('intake', 'log_entries', 'log_hashes', 'checkpoints', 'log_keys', 'device_heads')`).Scan(&tables)
-		if err == nil && tables != 6 {
-			err = errors.New("it holds no ledger, or one of a version before there was a log")
-		}
-	}
-	if err != nil {
-		if tx != nil {
-			_ = tx.Rollback() // its connection does not close before
-		}
+	e := &Evidence{ctx: ctx, db: db, c: c}
+	if e.bulk, err = openBulk(ctx, name); err != nil {
 		return nil, errors.Join(err, c.Close(), db.Close())
 	}
-	return &Evidence{ctx: ctx, db: db, c: c, tx: tx}, nil
+	if err := e.begin(); err != nil {
+		return nil, errors.Join(err, e.bulk.close(), c.Close(), db.Close())
+	}
+	return e, nil
+}
+
+// begin begins a transaction on every connection, again and again until no platform committed anything meanwhile: then
+// all of them see the same state.
+func (e *Evidence) begin() (err error) {
+	const tries = 200
+	for range tries {
+		before, err := e.bulk.commits()
+		if err != nil {
+			return err
+		}
+		if e.tx, err = e.c.BeginTx(e.ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+			return err
+		}
+		err = errors.Join(e.holdsLedger(), e.bulk.begin())
+		after, err2 := e.bulk.commits()
+		if err = errors.Join(err, err2); err == nil && before == after {
+			return nil
+		}
+		if err = errors.Join(err, e.bulk.rollBack(), e.tx.Rollback()); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return errors.New("the platform writes so often that it cannot be read in one state")
+}
+
+func (e *Evidence) holdsLedger() error {
+	var tables int
+	err := e.tx.QueryRowContext(e.ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND
+		name IN ('intake', 'log_entries', 'log_hashes', 'checkpoints', 'log_keys', 'device_heads')`).Scan(&tables)
+	if err == nil && tables != 6 {
+		err = errors.New("it holds no ledger, or one of a version before there was a log")
+	}
+	return err
 }
 
 // Close ends the look.
-func (e *Evidence) Close() error { return errors.Join(e.tx.Rollback(), e.c.Close(), e.db.Close()) }
+func (e *Evidence) Close() error {
+	err := e.tx.Rollback()
+	if errors.Is(err, sql.ErrTxDone) { // it ended with the context
+		err = nil
+	}
+	return errors.Join(e.bulk.close(), err, e.c.Close(), e.db.Close())
+}
 
 // Keys lists the verifier keys that the file itself names, the oldest first.
 func (e *Evidence) Keys() ([]string, error) {
@@ -101,49 +135,12 @@ func (e *Evidence) Heads() ([]audit.Head, error) {
 	}))
 }
 
-// Hashes implements audit.LedgerSource.
-func (e *Evidence) Hashes() iter.Seq2[audit.StoredHash, error] {
-	return rows(e, "SELECT idx, hash FROM log_hashes ORDER BY idx", func(row scanner) (h audit.StoredHash, err error) {
-		err = row.Scan(&h.At, fixed(h.Hash[:]))
-		return h, err
-	})
-}
-
 // Checkpoints implements audit.LedgerSource.
 func (e *Evidence) Checkpoints() iter.Seq2[[]byte, error] {
 	return rows(e, "SELECT note FROM checkpoints ORDER BY size", func(row scanner) (note []byte, err error) {
 		err = row.Scan(&note)
 		return note, err
 	})
-}
-
-const evidenceColumns = "i.envelope, i.leaf, i.event_id, i.device, i.epoch, i.seq, i.kind, i.session, i.actor, i.subject"
-
-// Records implements audit.LedgerSource.
-func (e *Evidence) Records() iter.Seq2[audit.LedgerRow, error] {
-	logged := rows(e, "SELECT l.position, l.intake, i.idx IS NULL, "+evidenceColumns+
-		" FROM log_entries l LEFT JOIN intake i ON i.idx = l.intake ORDER BY l.position", readEvidence)
-	others := rows(e, "SELECT -1, i.idx, 0, "+evidenceColumns+
-		" FROM intake i WHERE NOT EXISTS (SELECT 1 FROM log_entries l WHERE l.intake = i.idx) ORDER BY i.idx", readEvidence)
-	return func(yield func(audit.LedgerRow, error) bool) {
-		for _, part := range []iter.Seq2[audit.LedgerRow, error]{logged, others} {
-			for row, err := range part {
-				if !yield(row, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-func readEvidence(row scanner) (r audit.LedgerRow, err error) {
-	c := &r.Columns
-	var seq sql.NullInt64
-	var kind, session sql.NullString
-	err = row.Scan(&r.Position, &r.Index, &r.Missing, &r.Envelope, fixed(c.Leaf[:]), fixed(c.EventID[:]), fixed(c.Device[:]), fixed(c.Epoch[:]),
-		&seq, &kind, &session, fixed(c.Actor[:]), fixed(c.Subject[:]))
-	c.Seq, c.Kind, c.Session = uint64(max(seq.Int64, 0)), audit.Kind(kind.String), stead.SessionID(session.String)
-	return r, err
 }
 
 // rows reads the rows of a query one by one.
@@ -184,7 +181,7 @@ func collect[T any](values iter.Seq2[T, error]) (all []T, err error) {
 
 // damaged tells a file that contradicts itself from one that could not be read.
 func damaged(err error) error {
-	var e *driver.Error
+	var e interface{ Code() int } // the driver's error, and ours
 	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

@@ -96,9 +96,19 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if _, err := db.ExecContext(ctx, probe); err != nil {
 		return err
 	}
+	if there > 0 && there < overwrites {
+		// Takes out what was deleted while deleting did not overwrite; before the version changes, so that a file that
+		// was too large for the disk is tried again.
+		if _, err := db.ExecContext(ctx, "VACUUM"); err != nil {
+			return err
+		}
+	}
 	_, err = p.Up(ctx)
 	return err
 }
+
+// overwrites is the first version of the data whose file holds nothing that was deleted.
+const overwrites = 8
 
 // version is the newest migration the file has seen, 0 for a new file.
 func version(ctx context.Context, db *sql.DB) (v int64, err error) {

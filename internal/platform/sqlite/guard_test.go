@@ -43,7 +43,7 @@ func guarded(t *testing.T) (raw *sql.DB) {
 				Seq: 1 + seq, Envelope: []byte{1}, Kind: "k", Session: "s0", ReceivedAt: tx.Now()})
 			must(err)
 		}
-		must(tx.AppendLog(0, 1, 0, [][32]byte{{1}}))
+		must(tx.AppendLog(0, []int64{1}, 0, [][32]byte{{1}}))
 		must(tx.PutCheckpoint(store.Checkpoint{Size: 0, Note: "empty", At: tx.Now()}))
 		must(tx.PutCheckpoint(store.Checkpoint{Size: 1, Note: "one", At: tx.Now()}))
 		must(tx.PutStatement(store.Statement{Kind: store.StatementHandover, Note: "note", At: tx.Now()}))
@@ -65,7 +65,7 @@ func guarded(t *testing.T) (raw *sql.DB) {
 // contents is every row of a table as text.
 func contents(t *testing.T, db *sql.DB, table string) string {
 	t.Helper()
-	rows, err := db.Query("SELECT * FROM " + table + " ORDER BY rowid")
+	rows, err := db.Query("SELECT * FROM " + table + " ORDER BY 1, 2")
 	if err != nil {
 		t.Fatal(err)
 	}

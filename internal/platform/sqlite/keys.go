@@ -32,14 +32,14 @@ func (t *tx) RetireSigningKey(id string, at time.Time) error {
 }
 
 // PersonKey implements store.KeyTx.
-func (t *tx) PersonKey(p stead.Pseudonym) (sealed []byte, err error) {
-	err = t.one("SELECT sealed FROM person_keys WHERE pseudonym = ?", []any{p[:]}, &sealed)
+func (t *tx) PersonKey(p stead.Pseudonym, m store.Month) (sealed []byte, err error) {
+	err = t.one("SELECT sealed FROM person_keys WHERE pseudonym = ? AND month = ?", []any{p[:], m}, &sealed)
 	return sealed, err
 }
 
 // PutPersonKey implements store.KeyTx.
-func (t *tx) PutPersonKey(p stead.Pseudonym, sealed []byte) error {
-	_, err := t.exec("INSERT INTO person_keys (pseudonym, sealed) VALUES (?, ?)", p[:], sealed)
+func (t *tx) PutPersonKey(p stead.Pseudonym, m store.Month, sealed []byte) error {
+	_, err := t.exec("INSERT INTO person_keys (pseudonym, month, until, sealed) VALUES (?, ?, ?, ?)", p[:], m, millis(m.Until()), sealed)
 	return err
 }
 

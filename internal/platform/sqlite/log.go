@@ -1,6 +1,9 @@
 package sqlite
 
 import (
+	"encoding/json"
+	"strings"
+
 	"stead/internal/platform/store"
 )
 
@@ -21,27 +24,55 @@ func (t *tx) Unlogged(limit int) ([]store.LogEntry, error) {
 }
 
 // AppendLog implements store.LogTx.
-func (t *tx) AppendLog(position, index, at int64, hashes [][32]byte) error {
-	if _, err := t.exec("INSERT INTO log_entries (position, intake) VALUES (?, ?)", position, index); err != nil {
+func (t *tx) AppendLog(position int64, indexes []int64, at int64, hashes [][32]byte) error {
+	err := t.insertPairs("INSERT INTO log_entries (position, intake) VALUES ", len(indexes), func(i int) (any, any) {
+		return position + int64(i), indexes[i]
+	})
+	if err != nil {
 		return err
 	}
-	for i, h := range hashes {
-		if _, err := t.exec("INSERT INTO log_hashes (idx, hash) VALUES (?, ?)", at+int64(i), h[:]); err != nil {
+	return t.insertPairs("INSERT INTO log_hashes (idx, hash) VALUES ", len(hashes), func(i int) (any, any) {
+		return at + int64(i), hashes[i][:]
+	})
+}
+
+// insertPairs inserts n rows of two columns, many by one statement.
+func (t *tx) insertPairs(into string, n int, pair func(i int) (any, any)) error {
+	const group, row = 100, "(?, ?)"
+	for i := 0; i < n; {
+		size := 1
+		if n-i >= group {
+			size = group
+		}
+		args := make([]any, 0, 2*size)
+		for end := i + size; i < end; i++ {
+			a, b := pair(i)
+			args = append(args, a, b)
+		}
+		if _, err := t.exec(into+row+strings.Repeat(", "+row, size-1), args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// LogHashes implements store.LogTx.
+// LogHashes implements store.LogTx. All are read by one query: a tile has 256 of them.
 func (t *tx) LogHashes(at []int64) ([][32]byte, error) {
-	hashes := make([][32]byte, len(at))
-	for i, idx := range at {
-		if err := t.one("SELECT hash FROM log_hashes WHERE idx = ?", []any{idx}, fixed(hashes[i][:])); err != nil {
-			return nil, err
-		}
+	if len(at) == 0 {
+		return nil, nil
 	}
-	return hashes, nil
+	asked, err := json.Marshal(at)
+	if err != nil {
+		return nil, err
+	}
+	hashes, err := all(t, func(row scanner) (h [32]byte, err error) {
+		err = row.Scan(fixed(h[:]))
+		return h, err
+	}, "SELECT h.hash FROM json_each(?) j CROSS JOIN log_hashes h ON h.idx = j.value ORDER BY j.key", string(asked))
+	if err == nil && len(hashes) != len(at) {
+		err = store.ErrNotFound
+	}
+	return hashes, err
 }
 
 // LogEntries implements store.LogTx.

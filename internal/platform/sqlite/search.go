@@ -125,7 +125,7 @@ func (s *search) run(at place, limit int) ([]hit, error) {
 	if !ok {
 		return nil, nil
 	}
-	condition = and(condition, s.scope)
+	condition = and(condition, s.scope, sqlf("NOT EXISTS (SELECT 1 FROM erasures e WHERE e.member = m.id)"))
 	from := sqlf("members m")
 	switch {
 	case s.walked:

@@ -49,9 +49,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, path string) (err error) {
-	// fullfsync makes macOS flush the drive's cache too; elsewhere it changes nothing.
+	// fullfsync makes macOS flush the drive's cache too; elsewhere it changes nothing. secure_delete overwrites what is
+	// deleted with zeros, so that what was erased is not left in the file's free space.
 	pragmas := []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "fullfsync(1)",
-		"checkpoint_fullfsync(1)", "trusted_schema(0)"}
+		"checkpoint_fullfsync(1)", "trusted_schema(0)", "secure_delete(1)"}
 	if s.writer, err = newPool(dsn(path, pragmas...)); err != nil {
 		return err
 	}

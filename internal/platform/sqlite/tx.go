@@ -135,6 +135,9 @@ func (t *tx) explain(err error) error {
 		if strings.Contains(e.Error(), "taken:") { // how our triggers say that a key exists
 			return store.ErrConflict
 		}
+		if strings.Contains(e.Error(), "erased:") { // and how they say that the person was erased
+			return store.ErrErased
+		}
 	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return fmt.Errorf("%w: a row that this one refers to", store.ErrNotFound)
 	}

@@ -26,6 +26,9 @@ type Store interface {
 	// Update runs f in a read-write transaction. It commits durably (fsync) when f returns nil, else rolls back
 	// and returns f's error. Updates are serialised where they touch the same rows.
 	Update(ctx context.Context, f func(Tx) error) error
+	// Scrub returns when what was deleted or overwritten before the call is in none of the store's files any more. It
+	// fails when a transaction that began before holds on to it for too long; calling again is harmless.
+	Scrub(ctx context.Context) error
 	// Close waits for running transactions.
 	Close() error
 }
@@ -41,8 +44,12 @@ type Tx interface {
 	SessionTx
 	IntakeTx
 	LogTx
+	ChainTx
 	NoticeTx
 	KeyTx
+	ErasureTx
+	HoldTx
+	RetentionTx
 	StatementTx
 }
 
@@ -200,6 +207,9 @@ type TrailFilter struct {
 type IntakeTx interface {
 	// AppendIntake adds an entry; ErrConflict when the event id or (device, epoch, seq > 0) is taken.
 	AppendIntake(e IntakeEntry) (index int64, err error)
+	// AppendIntakes adds entries in their order until one is taken, and returns how many it added: all of them, or
+	// fewer and ErrConflict.
+	AppendIntakes(list []IntakeEntry) (added int, err error)
 	// IntakeAt is the entry a device chained at that place.
 	IntakeAt(device, epoch [16]byte, seq uint64) (IntakeEntry, error)
 	// Trail lists entries, newest first.
@@ -229,9 +239,10 @@ type LogTx interface {
 	LogSize() (int64, error)
 	// Unlogged lists what the intake holds and the log does not, in the order of arrival, without position.
 	Unlogged(limit int) ([]LogEntry, error)
-	// AppendLog puts the intake entry of that index at the position, which must be the log's size, and the hashes
-	// that it completes from stored-hash index at on. ErrConflict when position, entry or index is taken.
-	AppendLog(position, index, at int64, hashes [][32]byte) error
+	// AppendLog puts the intake entries of those indexes into the log from the position on, which must be the log's
+	// size, and the hashes that they complete from stored-hash index at on. ErrConflict when position, entry or index
+	// is taken; the transaction is good for nothing then.
+	AppendLog(position int64, indexes []int64, at int64, hashes [][32]byte) error
 	// LogHashes reads stored hashes, in the order asked for; ErrNotFound when one is not there.
 	LogHashes(at []int64) ([][32]byte, error)
 	// LogEntries lists records of the log from a position on, with their envelopes.
@@ -302,10 +313,12 @@ type KeyTx interface {
 	PutSigningKey(k SigningKey) error
 	// RetireSigningKey sets the time once; ErrNotFound when there is no such key.
 	RetireSigningKey(id string, at time.Time) error
-	// PersonKey is the sealed key under which a person's texts lie; ErrNotFound when none was made or it was destroyed.
-	PersonKey(p stead.Pseudonym) ([]byte, error)
-	// PutPersonKey inserts; ErrConflict when the person has a key, for replacing it would destroy the texts under it.
-	PutPersonKey(p stead.Pseudonym, sealed []byte) error
+	// PersonKey is the sealed key under which a person's texts of that month lie; ErrNotFound when none was made or it
+	// was destroyed.
+	PersonKey(p stead.Pseudonym, m Month) ([]byte, error)
+	// PutPersonKey inserts; ErrConflict when there is one, for replacing it would destroy the texts under it, and
+	// ErrErased when the person was erased. The zero pseudonym is the platform itself.
+	PutPersonKey(p stead.Pseudonym, m Month, sealed []byte) error
 	Value(name string) (string, error)
 	SetValue(name, value string) error
 }

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import actions from '../../../../internal/platform/authority/actions.go?raw';
+import devices from '../../../../internal/platform/authority/devices.go?raw';
 import ends from '../../../../internal/platform/authority/end.go?raw';
 import starts from '../../../../internal/platform/authority/start.go?raw';
 import members from '../../../../internal/platform/casework/members.go?raw';
+import erased from '../../../../internal/platform/erasure/erasure.go?raw';
+import again from '../../../../internal/platform/erasure/reapply.go?raw';
+import swept from '../../../../internal/platform/erasure/sweep.go?raw';
+import alarms from '../../../../internal/platform/ledger/contact.go?raw';
+import bridges from '../../../../internal/platform/ledger/quarantine.go?raw';
 import trail from '../../../../internal/platform/ledger/trail.go?raw';
 import staff from '../../../../internal/platform/staff/staff.go?raw';
 import seen from '../../../../internal/desktop/session/end.go?raw';
@@ -23,7 +29,7 @@ const said = (r: RecordView): string[] => factsOf(r).map((f) => `${f.label}: ${f
 
 describe('facts of a record', () => {
   it('has a label for every fact that Go writes', () => {
-    const all = [actions, ends, starts, members, trail, staff, seen, recovered, intent, undone].flatMap((source) => [
+    const all = [actions, again, alarms, bridges, devices, ends, erased, starts, swept, members, trail, staff, seen, recovered, intent, undone].flatMap((source) => [
       ...[...source.matchAll(/(?:audit\.Body|map\[string\]string)\{("[^}]*)\}/g)].flatMap((m) => [...(m[1] ?? '').matchAll(/"(\w+)":/g)]),
       ...source.matchAll(/(?:[Ff]acts|Body)\["(\w+)"\]/g),
     ]);
@@ -40,6 +46,16 @@ describe('facts of a record', () => {
     ]);
   });
 
+  it('say plainly what became of the texts', () => {
+    expect(said(record({ cause: 'agent' }, { texts: 'erased' }))).toEqual(['Texts: Erased', expect.stringMatching(/^Why it ended: /)]);
+    expect(said(record({ by: 'operator', why: 'retention', month: '2026-10' }, { texts: 'none' }))).toEqual([
+      'By: Whoever runs the platform', 'Because: Their time was over', 'Up to and with: 2026-10',
+    ]);
+    const [broken] = factsOf(record({ found: '1' }, { texts: 'broken' }));
+    expect(broken).toMatchObject({ name: 'texts', doubt: true });
+    for (const state of ['ok', 'none', '']) expect(said(record({}, { texts: state }))).toEqual([]);
+  });
+
   it('leave out what stands beside them, and nothing else', () => {
     const facts = { agent: 'st-lena', agent_name: 'Lena Brandt', app_ms: '1', member_name: 'Mara Kern', name: 'Mara Kern' };
     expect(said(record(facts))).toEqual([]);
@@ -52,5 +68,8 @@ describe('facts of a record', () => {
       'In doubt: there is no such session', 'moon_phase: half_full', 'constructor: x',
     ]);
     expect(factsOf(record({ doubt: 'x' }))[0]?.doubt).toBe(true);
+    expect(said(record({ doubt: 'late_untrusted', why: 'rolled_back' }))).toEqual([
+      'In doubt: It came after its device was revoked', 'Because: The device’s records were set back to an earlier state',
+    ]);
   });
 });

@@ -9,7 +9,7 @@ export interface Fact {
   value: string;
   /** All of a value that is shown shortened. */
   whole?: string;
-  /** The platform does not vouch for the record. */
+  /** The platform does not vouch for the record, or its texts are not the ones it was made with. */
   doubt: boolean;
 }
 
@@ -18,13 +18,19 @@ const time = (value: string): string => (Number(value) > 0 ? exactly(Number(valu
 const named = (group: Group) => (value: string): string => word(group, value);
 
 const readings: Record<string, (value: string) => string> = {
-  category: named('category'), cause: named('cause'), platform_cause: named('cause'), code: named('code'), consent: named('consent'),
-  result: named('result'), role: named('role'), scope: named('scope'), step: named('step'), was: named('state'), why: named('why'),
+  category: named('category'), cause: named('cause'), platform_cause: named('cause'), code: named('code'), consent: named('consent'), doubt: named('doubt'),
+  result: named('result'), role: named('role'), scope: named('scope'), step: named('step'), was: named('state'), why: named('why'), by: named('by'),
   cleaned_up_by: (value) => (value === 'nobody' ? word('by', value) : value),
   confirmed: yesOrNo, wiped: yesOrNo, recovered: yesOrNo, name_matches: yesOrNo, email_matches: yesOrNo,
   due_ms: time, expires_ms: time,
-  device: short, key_id: short,
+  device: short, epoch: short, key_id: short, leaf: short,
 };
+
+/** What became of a record's texts, where they are not simply there. */
+function texts(state: string): Fact[] {
+  if (!['erased', 'withheld', 'broken'].includes(state)) return [];
+  return [{ name: 'texts', label: factName('texts'), value: word('texts', state), doubt: state === 'broken' }];
+}
 
 /** The facts of a record in words, without those that stand beside them; a doubt comes first. */
 export function factsOf(record: RecordView): Fact[] {
@@ -34,11 +40,11 @@ export function factsOf(record: RecordView): Fact[] {
     value === '' || name === 'app_ms' // the time stands in the first column
     || (name === 'agent' && given.has('agent_name')) // the same person by their ID
     || (/^((agent|member)_)?name$/.test(name) && who.includes(value));
-  return record.facts
+  return [...texts(record.texts), ...record.facts
     .filter((fact) => !told(fact))
     .map(({ name, value: whole }) => {
       const value = Object.hasOwn(readings, name) ? (readings[name]?.(whole) ?? whole) : whole;
       return { name, label: factName(name), value, whole: value.endsWith('…') ? whole : undefined, doubt: name === 'doubt' };
-    })
+    })]
     .sort((a, b) => Number(b.doubt) - Number(a.doubt));
 }

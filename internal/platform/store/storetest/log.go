@@ -13,7 +13,7 @@ func (h *harness) logged(tx store.Tx, n, inLog byte) {
 		must(tx.AppendIntake(entry(i, tx.Now())))(h)
 	}
 	for i := range int64(inLog) {
-		h.ok(tx.AppendLog(i, i+1, 2*i, [][32]byte{{byte(i + 1)}, {100 + byte(i)}}))
+		h.ok(tx.AppendLog(i, []int64{i + 1}, 2*i, [][32]byte{{byte(i + 1)}, {100 + byte(i)}}))
 	}
 }
 
@@ -33,8 +33,8 @@ var logTests = []test{
 			same(h, "size", must(tx.LogSize())(h), int64(0))
 			h.logged(tx, 4, 0)
 			same(h, "all", places(h, must(tx.Unlogged(10))(h)), "[0:1:1:a101 0:2:2:a102 0:3:3:a103 0:4:4:a104]")
-			h.ok(tx.AppendLog(0, 1, 0, [][32]byte{{1}}))
-			h.ok(tx.AppendLog(1, 2, 1, [][32]byte{{2}, {3}}))
+			h.ok(tx.AppendLog(0, []int64{1}, 0, [][32]byte{{1}}))
+			h.ok(tx.AppendLog(1, []int64{2}, 1, [][32]byte{{2}, {3}}))
 			same(h, "the next", places(h, must(tx.Unlogged(1))(h)), "[0:3:3:a103]")
 			same(h, "size", must(tx.LogSize())(h), int64(2))
 		})
@@ -52,21 +52,21 @@ var logTests = []test{
 	{"the log grows at its end only", func(h *harness) {
 		h.update(func(tx store.Tx) {
 			h.logged(tx, 4, 2)
-			h.want(tx.AppendLog(0, 3, 4, nil), store.ErrConflict)             // the position is taken
-			h.want(tx.AppendLog(2, 2, 4, nil), store.ErrConflict)             // the record is in the log
-			h.want(tx.AppendLog(2, 3, 1, [][32]byte{{1}}), store.ErrConflict) // the hash is taken
-			if tx.AppendLog(4, 4, 4, nil) == nil || tx.AppendLog(-1, 4, 4, nil) == nil {
+			h.want(tx.AppendLog(0, []int64{3}, 4, nil), store.ErrConflict)             // the position is taken
+			h.want(tx.AppendLog(2, []int64{2}, 4, nil), store.ErrConflict)             // the record is in the log
+			h.want(tx.AppendLog(2, []int64{3}, 1, [][32]byte{{1}}), store.ErrConflict) // the hash is taken
+			if tx.AppendLog(4, []int64{4}, 4, nil) == nil || tx.AppendLog(-1, []int64{4}, 4, nil) == nil {
 				h.Error("a gap in the log")
 			}
-			if tx.AppendLog(3, 4, 9, [][32]byte{{1}}) == nil {
+			if tx.AppendLog(3, []int64{4}, 9, [][32]byte{{1}}) == nil {
 				h.Error("a gap in the hashes")
 			}
 		})
 	}},
 	{"one append of a place wins", func(h *harness) {
 		h.update(func(tx store.Tx) { h.logged(tx, 2, 0) })
-		h.ok(h.Update(h.Context(), func(tx store.Tx) error { return tx.AppendLog(0, 1, 0, [][32]byte{{1}}) }))
-		h.want(h.Update(h.Context(), func(tx store.Tx) error { return tx.AppendLog(0, 1, 0, [][32]byte{{1}}) }), store.ErrConflict)
+		h.ok(h.Update(h.Context(), func(tx store.Tx) error { return tx.AppendLog(0, []int64{1}, 0, [][32]byte{{1}}) }))
+		h.want(h.Update(h.Context(), func(tx store.Tx) error { return tx.AppendLog(0, []int64{1}, 0, [][32]byte{{1}}) }), store.ErrConflict)
 		h.view(func(tx store.Tx) { same(h, "size", must(tx.LogSize())(h), int64(1)) })
 	}},
 	{"checkpoints and keys", func(h *harness) {

@@ -223,11 +223,15 @@ var keyTests = []test{
 	}},
 	{"a person's key is not replaced", func(h *harness) {
 		h.update(func(tx store.Tx) {
-			_, err := tx.PersonKey(pseudonym(1))
+			m := store.MonthOf(tx.Now())
+			next := store.MonthOf(m.Until())
+			_, err := tx.PersonKey(pseudonym(1), m)
 			h.want(err, store.ErrNotFound)
-			h.ok(tx.PutPersonKey(pseudonym(1), []byte("sealed")))
-			h.want(tx.PutPersonKey(pseudonym(1), []byte("other")), store.ErrConflict)
-			same(h, "key", string(must(tx.PersonKey(pseudonym(1)))(h)), "sealed")
+			h.ok(tx.PutPersonKey(pseudonym(1), m, []byte("sealed")))
+			h.want(tx.PutPersonKey(pseudonym(1), m, []byte("other")), store.ErrConflict)
+			h.ok(tx.PutPersonKey(pseudonym(1), next, []byte("next")))
+			same(h, "key", string(must(tx.PersonKey(pseudonym(1), m))(h)), "sealed")
+			same(h, "the next month's", string(must(tx.PersonKey(pseudonym(1), next))(h)), "next")
 		})
 	}},
 	{"values", func(h *harness) {

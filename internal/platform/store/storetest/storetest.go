@@ -27,8 +27,12 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"deadlines", deadlineTests},
 		{"intake", intakeTests},
 		{"log", logTests},
+		{"chains", chainTests},
 		{"notices", noticeTests},
 		{"keys", keyTests},
+		{"erasure", erasureTests},
+		{"holds", holdTests},
+		{"retention", retentionTests},
 		{"statements", statementTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

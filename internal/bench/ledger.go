@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver that the platform uses, for the floors
+
+	"stead/internal/audit"
+	"stead/internal/stead"
+
+	"stead/internal/platform/keys"
+	"stead/internal/platform/ledger"
+	"stead/internal/platform/sqlite"
+	"stead/internal/platform/store"
+)
+
+// perTransaction is how many records the platform writes in one transaction here: it was never asked to write many at
+// once, and a lone flush for each would hide what the log costs.
+const perTransaction = 50
+
+// appendLedger is the platform's own records and the log over them beside rows that only hold the hash of the row
+// before, in a database of the same kind with the same transactions.
+func appendLedger(ctx context.Context, b bench) (_ []row, err error) {
+	st, err := sqlite.Open(ctx, filepath.Join(b.folder, "platform.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	ring, err := keys.Open(ctx, st, filepath.Join(b.folder, "platform.kek"))
+	if err != nil {
+		return nil, err
+	}
+	led, err := ledger.Open(ctx, st, ring)
+	if err != nil {
+		return nil, err
+	}
+	_, signer, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, err
+	}
+	sequencer := ledger.NewSequencer(st, origin, func() crypto.Signer { return signer }, slog.New(slog.DiscardHandler))
+	plain, err := openPlain(ctx, filepath.Join(b.folder, "plain.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, plain.db.Close()) }()
+	entry := platformEntry()
+	found, err := medians(ctx, b.size.rounds,
+		func() (float64, error) {
+			return records(b.size.logged, func() error {
+				return st.Update(ctx, func(tx store.Tx) error {
+					for range perTransaction {
+						if err := led.Write(tx, entry); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}, func() error { return sequencer.Append(ctx) })
+		},
+		func() (float64, error) {
+			return records(b.size.logged, func() error { return plain.write(ctx, same, perTransaction) }, func() error { return nil })
+		},
+		func() (float64, error) {
+			return records(b.size.logged, func() error { return plain.write(ctx, bare, perTransaction) }, func() error { return nil })
+		})
+	if err != nil {
+		return nil, err
+	}
+	ours := row{Name: "ledger.append", Value: found[0], Unit: "records/s"}
+	least := ours.against("envelope and hash alone, no index", found[2])
+	least.Name = "ledger.append.bare"
+	return []row{ours.against("rows chained by hash, same columns, indexes and transactions", found[1]).atLeast(0.7), least}, nil
+}
+
+// records is how many records a second are written, with what comes at the end.
+func records(n int, transaction, end func() error) (float64, error) {
+	began := time.Now()
+	for done := 0; done < n; done += perTransaction {
+		if err := transaction(); err != nil {
+			return 0, err
+		}
+	}
+	err := end()
+	return float64(n) / time.Since(began).Seconds(), err
+}
+
+func platformEntry() ledger.Entry {
+	r := sample("", audit.Epoch{}, 0, [32]byte{})
+	r.Body["pad2"] = pad(120) // where the commitments of the sample are
+	return ledger.Entry{Kind: r.Kind, Session: *r.Session, Actor: r.Actor, Subject: *r.Subject, Ref: *r.Ref, Facts: r.Body}
+}
+
+// plain is a database without any guard, with rows that hold the hash of the row before.
+type plain struct {
+	db   *sql.DB
+	prev [32]byte
+	seq  int64
+}
+
+// What plain inserts: rows with the columns and indexes of the platform's intake, and rows that are a record and its
+// hash.
+const (
+	same = "INSERT INTO same (envelope, leaf, event_id, device, epoch, seq, kind, session, actor, subject, received_at, delivered_by, doubt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')"
+	bare = "INSERT INTO bare (envelope, leaf) VALUES (?, ?)"
+)
+
+func openPlain(ctx context.Context, path string) (*plain, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		"CREATE TABLE bare (idx INTEGER PRIMARY KEY, envelope BLOB NOT NULL, leaf BLOB NOT NULL) STRICT",
+		`CREATE TABLE same (idx INTEGER PRIMARY KEY, event_id BLOB NOT NULL UNIQUE, device BLOB NOT NULL, epoch BLOB NOT NULL, seq INTEGER NOT NULL, leaf BLOB NOT NULL,
+			envelope BLOB NOT NULL, kind TEXT NOT NULL, session TEXT NOT NULL, actor BLOB, subject BLOB, received_at INTEGER NOT NULL, delivered_by TEXT NOT NULL, doubt TEXT NOT NULL) STRICT`,
+		"CREATE UNIQUE INDEX same_by_place ON same (device, epoch, seq) WHERE seq > 0",
+		"CREATE INDEX same_by_session ON same (session, idx) WHERE session <> ''",
+		"CREATE INDEX same_by_actor ON same (actor, idx)",
+		"CREATE INDEX same_by_kind ON same (kind, idx)",
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return &plain{db: db}, nil
+}
+
+// write inserts n records of recordSize in one transaction.
+func (p *plain) write(ctx context.Context, statement string, n int) error {
+	tx, err := p.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing to take back once it is committed
+	insert, err := tx.PrepareContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = insert.Close() }()
+	record, one := make([]byte, recordSize), make([]byte, 16)
+	for range n {
+		event := stead.NewEventID()
+		copy(record, event[:])
+		copy(record[16:], p.prev[:])
+		p.prev = sha256.Sum256(record)
+		args := []any{record, p.prev[:]}
+		if statement == same {
+			p.seq++
+			args = append(args, event[:], one, one, p.seq, "session.outcome", "019a0000-0000-7abc-8def-000000000001", one, one, time.Now().UnixMilli())
+		}
+		if _, err := insert.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"stead/internal/stead"
+
+	"stead/internal/platform"
+	"stead/internal/platform/erasure"
+	"stead/internal/platform/keys"
+	"stead/internal/platform/ledger"
+	"stead/internal/platform/sqlite"
+	"stead/internal/platform/store"
+)
+
+// memberCareCommands are what is done about one member's personal data.
+type memberCareCommands struct {
+	Erase   memberErase   `cmd:"" help:"Erase a member for good, in a platform that is not running. What happened stays, without what tells who it was."`
+	Hold    memberHold    `cmd:"" help:"Place a legal hold on a member: nothing of them is erased, on request or by age, until it is released."`
+	Release memberRelease `cmd:"" help:"Release the legal hold on a member."`
+	Holds   holdsCommand  `cmd:"" help:"List the legal holds that stand, on members and on staff."`
+}
+
+// staffCareCommands are the same for somebody who works or worked here.
+type staffCareCommands struct {
+	Erase   staffErase   `cmd:"" help:"Erase somebody who no longer works here, in a platform that is not running."`
+	Hold    staffHold    `cmd:"" help:"Place a legal hold on somebody who works or worked here."`
+	Release staffRelease `cmd:"" help:"Release the legal hold on somebody who works or worked here."`
+}
+
+// dataFlags say which platform's data a command works on. The platform must not be running.
+type dataFlags struct {
+	Config string `help:"The platform's configuration file (JSON)." required:"" type:"path"`
+	Data   string `help:"Data folder; overrides the file." type:"path"`
+}
+
+// careFlags are what every command about one person takes.
+type careFlags struct {
+	ID     string `arg:"" help:"Id of the person."`
+	Reason string `help:"Why; it becomes part of the record." required:""`
+	dataFlags
+}
+
+type (
+	memberErase   struct{ careFlags }
+	memberHold    struct{ careFlags }
+	memberRelease struct{ careFlags }
+	staffErase    struct{ careFlags }
+	staffHold     struct{ careFlags }
+	staffRelease  struct{ careFlags }
+	holdsCommand  struct{ dataFlags }
+)
+
+// Run erases the member.
+func (c *memberErase) Run(e *env) error { return c.erase(e, c.member()) }
+
+// Run erases the member of staff.
+func (c *staffErase) Run(e *env) error { return c.erase(e, c.staff()) }
+
+// Run places the hold.
+func (c *memberHold) Run(e *env) error { return c.hold(e, c.member()) }
+
+// Run places the hold.
+func (c *staffHold) Run(e *env) error { return c.hold(e, c.staff()) }
+
+// Run releases the hold.
+func (c *memberRelease) Run(e *env) error { return c.release(e, c.member()) }
+
+// Run releases the hold.
+func (c *staffRelease) Run(e *env) error { return c.release(e, c.staff()) }
+
+func (c *careFlags) member() store.Person { return store.Person{Member: stead.MemberID(c.ID)} }
+func (c *careFlags) staff() store.Person  { return store.Person{Staff: stead.StaffID(c.ID)} }
+
+func (c *careFlags) erase(e *env, who store.Person) error {
+	return c.with(e, func(o *erasure.Office) error {
+		at, err := o.Erase(e.ctx, operator(), who, stead.NewEventID(), c.Reason)
+		if err == nil {
+			_, err = fmt.Fprintf(e.out, "%s was erased at %s\n", c.ID, at.Format(time.RFC3339))
+		}
+		return err
+	})
+}
+
+func (c *careFlags) hold(e *env, who store.Person) error {
+	return c.with(e, func(o *erasure.Office) error {
+		h, err := o.Place(e.ctx, operator(), who, stead.NewEventID(), c.Reason)
+		if err == nil {
+			_, err = fmt.Fprintf(e.out, "%s is held since %s\n", c.ID, h.PlacedAt.Format(time.RFC3339))
+		}
+		return err
+	})
+}
+
+func (c *careFlags) release(e *env, who store.Person) error {
+	return c.with(e, func(o *erasure.Office) error {
+		err := o.Release(e.ctx, operator(), who, stead.NewEventID(), c.Reason)
+		if err == nil {
+			_, err = fmt.Fprintf(e.out, "%s is not held\n", c.ID)
+		}
+		return err
+	})
+}
+
+// Run lists the holds.
+func (c *holdsCommand) Run(e *env) error {
+	return c.with(e, func(o *erasure.Office) error {
+		holds, err := o.Holds(e.ctx)
+		if err != nil {
+			return err
+		}
+		if len(holds) == 0 {
+			_, err = fmt.Fprintln(e.out, "Nobody is held.")
+			return err
+		}
+		w := tabwriter.NewWriter(e.out, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "PERSON\tSINCE\tBY\tREASON")
+		for _, h := range holds {
+			who, by := "member "+string(h.Member), string(h.PlacedBy)
+			if h.Staff != "" {
+				who = "staff " + string(h.Staff)
+			}
+			if by == "" {
+				by = "operator"
+			}
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", who, h.PlacedAt.Format(time.RFC3339), by, h.Reason)
+		}
+		return w.Flush()
+	})
+}
+
+// operator is whoever runs the command, by their name on this machine.
+func operator() erasure.By {
+	u, err := user.Current()
+	if err != nil {
+		return erasure.By{Operator: fmt.Sprintf("uid %d", os.Getuid())}
+	}
+	return erasure.By{Operator: u.Username}
+}
+
+// with opens the data of a platform that is not running, which must be there, and closes it again.
+func (c *dataFlags) with(e *env, do func(*erasure.Office) error) (err error) {
+	f, err := readServeConfig(&serveCommand{Config: c.Config, Data: c.Data})
+	if err != nil {
+		return err
+	}
+	if f.Data == "" {
+		return stead.Errorf(stead.CodeConfigInvalid, "data is missing")
+	}
+	if _, err := os.Stat(filepath.Join(f.Data, platform.DataFile)); err != nil {
+		return stead.Errorf(stead.CodeConfigInvalid, "there is no %s in %s", platform.DataFile, f.Data).Because(err)
+	}
+	s, err := sqlite.Open(e.ctx, filepath.Join(f.Data, platform.DataFile))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := s.Close(); err == nil {
+			err = closing
+		}
+	}()
+	o, err := openErasure(e, s, f.Data)
+	if err != nil {
+		return err
+	}
+	return do(o)
+}
+
+func openErasure(e *env, s store.Store, folder string) (*erasure.Office, error) {
+	ring, err := keys.Open(e.ctx, s, filepath.Join(folder, platform.KeyFile))
+	if err != nil {
+		return nil, err
+	}
+	led, err := ledger.Open(e.ctx, s, ring)
+	if err != nil {
+		return nil, err
+	}
+	return &erasure.Office{Store: s, Ledger: led, List: filepath.Join(folder, platform.ErasedFile),
+		Log: slog.New(slog.NewTextHandler(e.errOut, nil))}, nil
+}
