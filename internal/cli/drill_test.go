@@ -305,6 +305,7 @@ func TestRestoreDrill(t *testing.T) {
 	d.append(3)
 	d.drain()
 	d.close()
+	d.must("audit", "verify", "--ledger", data)
 }
 
 // wholeBackup holds the backup to its manifest.
