@@ -62,7 +62,7 @@ const scenes: Record<string, () => void> = {
     sentence: 'This member also works here, and staff are never impersonated, whatever their tier.',
     hint: 'Ask the person to show you their screen.',
   }),
-  pending: () => (fake.box = { pending: 3, oldestAt: now - 240_000, nextTryAt: now + 25_000, acknowledged: 809, problem: unreachable }),
+  pending: () => (fake.box = { ...fake.box, pending: 3, oldestAt: now - 240_000, nextTryAt: now + 25_000, acknowledged: 809, problem: unreachable }),
 };
 for (const scene of asked.getAll('scene')) scenes[scene]?.();
 for (const name of asked.getAll('fail')) fake.fail(name);

@@ -45,7 +45,7 @@ export class FakeBackend implements Backend {
   now: LiveView = noSession;
   table: SessionView[] = [];
   trailOf: RecordView[] = people.records(Date.now());
-  box: OutboxView = { pending: 0, oldestAt: 0, nextTryAt: 0, acknowledged: 812 };
+  box: OutboxView = { pending: 0, oldestAt: 0, nextTryAt: 0, acknowledged: 812, proven: 812, quarantined: 0, alarm: false };
   pageSize = 50;
   steps = ['record', 'browser', 'platform', 'open'];
   stepTime = 0;

@@ -156,7 +156,26 @@ export interface OutboxView {
   oldestAt: number;
   nextTryAt: number;
   acknowledged: number;
+  /** Sequence up to which a receipt proves that the records are in the ledger. */
+  proven: number;
+  /** Records that the platform could not read; they are kept here. */
+  quarantined: number;
+  /** So many records wait that somebody should look. */
+  alarm: boolean;
   problem?: ProblemView;
+  /** Why no session can be started from this machine. */
+  blocked?: ProblemView;
+  recovered?: RecoveredView;
+}
+
+/** RecoveredView says what was saved when a damaged or missing outbox was set up anew. */
+export interface RecoveredView {
+  /** File that was kept as evidence, "" when the outbox was gone. */
+  evidence: string;
+  sha256: string;
+  salvaged: number;
+  /** Sequences that could not be read. */
+  missing: string;
 }
 
 export interface EnrolmentView {

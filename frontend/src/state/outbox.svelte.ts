@@ -1,4 +1,4 @@
-import type { Backend, OutboxView } from '../backend/port';
+import type { Backend, OutboxView, ProblemView } from '../backend/port';
 import { Load } from './load.svelte';
 
 export type OutboxTone = 'clear' | 'pending' | 'trouble' | 'unknown';
@@ -16,8 +16,14 @@ export class OutboxState {
   get tone(): OutboxTone {
     const view = this.load.value;
     if (!view) return this.load.problem ? 'trouble' : 'unknown';
+    if (view.blocked || view.alarm || view.quarantined > 0) return 'trouble';
     if (view.problem && view.problem.code !== 'platform_unreachable') return 'trouble';
     return view.pending > 0 ? 'pending' : 'clear';
+  }
+
+  /** Why no session can be started from this machine. */
+  get blocked(): ProblemView | undefined {
+    return this.load.value?.blocked;
   }
 
   open(): () => void {

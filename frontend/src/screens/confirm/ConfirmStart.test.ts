@@ -148,6 +148,13 @@ describe('the confirm dialog, S1-02 S2-03', () => {
     expect(await screen.findByText('Your session of Jonas Albrecht ends when this one starts.')).toBeVisible();
   });
 
+  it('does not ask what this machine would refuse', async () => {
+    const { fake } = await openConfirm();
+    fake.emit('outbox', { ...fake.box, blocked: { code: 'outbox_full', sentence: 'The disk is almost full.', hint: 'Free some disk space.' } });
+    expect(await dialog().findByRole('alert')).toHaveTextContent(/No session can be started.*almost full/);
+    expect(ok()).toHaveAttribute('aria-disabled', 'true');
+  });
+
   it('is filled in by the keyboard alone', async () => {
     const { fake, user } = await openConfirm();
     const first = dialog().getByRole('checkbox', { name: /Name matches/ });

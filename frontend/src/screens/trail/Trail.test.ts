@@ -74,6 +74,8 @@ describe('the trail, S0-08', () => {
   });
 });
 
+const forked = { code: 'log_forked', sentence: 'The platform’s ledger contradicts what it showed this machine before.', hint: 'Tell IT at once.' };
+
 describe('the outbox of this machine', () => {
   const panel = () => within(screen.getByRole('region', { name: 'Outbox of this machine' }));
 
@@ -86,7 +88,7 @@ describe('the outbox of this machine', () => {
   it('says how many are pending, since when, and when it tries again', async () => {
     const { fake } = await openAt('Trail');
     await screen.findByText('Every record of this machine is with the platform.');
-    fake.emit('outbox', { pending: 3, oldestAt: Date.UTC(2026, 10, 22, 13, 58), nextTryAt: Date.now() + 25_000, acknowledged: 809, problem: unreachable });
+    fake.emit('outbox', { ...fake.box, pending: 3, oldestAt: Date.UTC(2026, 10, 22, 13, 58), nextTryAt: Date.now() + 25_000, acknowledged: 809, problem: unreachable });
     expect(await panel().findByText('3 records are still only on this machine.')).toBeVisible();
     expect(panel().getByText('22 Nov 2026, 13:58')).toBeVisible();
     expect(panel().getByText(/^in 0:2[45]$/)).toBeVisible();
@@ -99,6 +101,46 @@ describe('the outbox of this machine', () => {
     const { fake } = await openAt('Members');
     fake.emit('outbox', { ...fake.box, problem: { code: 'outbox_damaged', sentence: 'The outbox on this machine is damaged; nothing was deleted.', hint: 'Tell IT.' } });
     expect(await screen.findByRole('button', { name: 'Outbox: needs attention' })).toBeVisible();
+  });
+
+  it('says how far receipts reach', async () => {
+    const { fake } = await openAt('Trail');
+    fake.emit('outbox', { ...fake.box, proven: 800 });
+    expect((await panel().findByText('Proven in the ledger up to record')).nextElementSibling).toHaveTextContent('800');
+  });
+
+  it('says on every screen why nothing can be started', async () => {
+    const { fake, user } = await openAt('Members');
+    fake.box = { ...fake.box, blocked: forked };
+    fake.emit('outbox', fake.box);
+    expect(await screen.findByRole('alert')).toHaveTextContent(/No session can be started from this machine.*contradicts/);
+    await expectAccessible();
+    await user.click(screen.getByRole('button', { name: 'Look at the outbox' }));
+    expect(await panel().findByRole('alert')).toHaveTextContent(/No session can be started.*contradicts/);
+    expect(screen.getAllByRole('alert')).toHaveLength(1);
+  });
+
+  it('names the file that was kept when it was set up anew', async () => {
+    const { fake } = await openAt('Trail');
+    fake.emit('outbox', { ...fake.box, recovered: { evidence: 'outbox-7-g1.db', sha256: 'ab'.repeat(32), salvaged: 12, missing: '13-14' } });
+    expect(await panel().findByText('outbox-7-g1.db')).toBeVisible();
+    expect(panel().getByText('13-14')).toBeVisible();
+    await expectAccessible();
+  });
+
+  it('does not speak of a file when there was none', async () => {
+    const { fake } = await openAt('Trail');
+    fake.emit('outbox', { ...fake.box, recovered: { evidence: '', sha256: '', salvaged: 0, missing: '' } });
+    expect(await panel().findByText('The outbox was missing and has been set up anew')).toBeVisible();
+    expect(panel().queryByText('Kept as evidence')).toBeNull();
+  });
+
+  it('calls for attention when records were set aside or very many wait', async () => {
+    const { fake } = await openAt('Trail');
+    fake.emit('outbox', { ...fake.box, quarantined: 2, alarm: true });
+    expect(await panel().findByText(/could not read 2 records/)).toBeVisible();
+    expect(panel().getByText('Very many records wait on this machine')).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Outbox: needs attention' })).toBeVisible();
   });
 
   it('says when its state cannot be read', async () => {
