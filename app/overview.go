@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -80,11 +81,7 @@ func (t *Trail) Outbox() (OutboxView, error) {
 	if err != nil {
 		return OutboxView{}, err
 	}
-	ob, err := d.Outbox()
-	if err != nil {
-		return OutboxView{}, err
-	}
-	return outboxView(ob.State()), nil
+	return outboxView(d)
 }
 
 // reportOutbox tells the window whenever the outbox's state has changed, at most once a second.
@@ -104,21 +101,15 @@ func (c *core) reportOutbox(ctx context.Context) {
 		if closed {
 			return
 		}
-		ob, err := d.Outbox()
+		v, err := outboxView(d)
 		if err != nil {
 			continue
 		}
-		if v := outboxView(ob.State()); !same(v, last) {
+		if !reflect.DeepEqual(v, last) {
 			last = v
 			w.emit("outbox", v)
 		}
 	}
-}
-
-func same(a, b OutboxView) bool {
-	pa, pb := a.Problem, b.Problem
-	a.Problem, b.Problem = nil, nil
-	return a == b && (pa == nil) == (pb == nil) && (pa == nil || *pa == *pb)
 }
 
 // mayEnd reports whether the window offers End for a session; the platform decides.

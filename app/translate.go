@@ -2,11 +2,12 @@ package app
 
 import (
 	"cmp"
+	"encoding/hex"
 	"slices"
 	"time"
 
 	"stead/internal/api"
-	"stead/internal/desktop/outbox"
+	"stead/internal/desktop"
 	"stead/internal/desktop/session"
 	"stead/internal/stead"
 )
@@ -112,17 +113,34 @@ func recordView(e api.TrailEntry) RecordView {
 // named is what a person is called: by their id when they were erased, for then they have no name.
 func named(p api.Person) string { return cmp.Or(p.Name, p.ID) }
 
-func outboxView(s outbox.State) OutboxView {
-	v := OutboxView{Pending: int(s.Pending), OldestAt: millis(s.Oldest), NextTryAt: millis(s.NextTry), Acknowledged: s.Acknowledged} //nolint:gosec // a count of records
-	code := s.Broken
-	if code == "" {
-		code = s.Blocked
+// outboxView is the outbox as the window shows it.
+func outboxView(d *desktop.Desk) (OutboxView, error) {
+	ob, err := d.Outbox()
+	if err != nil {
+		return OutboxView{}, err
 	}
-	if code == "" {
-		code = s.LastError
+	s := ob.State()
+	v := OutboxView{Pending: int(s.Pending), OldestAt: millis(s.Oldest), NextTryAt: millis(s.NextTry), Acknowledged: s.Acknowledged, //nolint:gosec // a count of records
+		Proven: s.Receipted, Quarantined: int(s.Quarantined), Alarm: s.Alarm || s.LowDisk, //nolint:gosec // a count of records
+		Problem: problemOf(cmp.Or(s.Broken, s.LastError, s.ReceiptError)), Blocked: problemOf(cmp.Or(s.Broken, stead.CodeOf(ob.MayStart())))}
+	if r, ok := d.Recovery(); ok {
+		v.Recovered = recoveredView(r)
 	}
-	if code != "" {
-		v.Problem = &ProblemView{Code: string(code), Sentence: code.Sentence(), Hint: code.Hint()}
+	return v, nil
+}
+
+func recoveredView(r desktop.Recovery) *RecoveredView {
+	v := &RecoveredView{Evidence: r.File, Salvaged: r.Salvaged, Missing: r.Missing}
+	if r.File != "" {
+		v.SHA256 = hex.EncodeToString(r.SHA256[:])
 	}
 	return v
+}
+
+// problemOf is what a person reads of a code; nil for none.
+func problemOf(code stead.Code) *ProblemView {
+	if code == "" {
+		return nil
+	}
+	return &ProblemView{Code: string(code), Sentence: code.Sentence(), Hint: code.Hint()}
 }

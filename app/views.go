@@ -162,7 +162,21 @@ type OutboxView struct {
 	OldestAt     int64        `json:"oldestAt"`
 	NextTryAt    int64        `json:"nextTryAt"`
 	Acknowledged uint64       `json:"acknowledged"` // sequence up to which the platform has them
+	Proven       uint64       `json:"proven"`       // sequence up to which a receipt proves that they are in the ledger
+	Quarantined  int          `json:"quarantined"`  // records that the platform could not read; they are kept here
+	Alarm        bool         `json:"alarm"`        // so many wait that somebody should look
 	Problem      *ProblemView `json:"problem,omitempty"`
+	Blocked      *ProblemView `json:"blocked,omitempty"` // why no session can be started from this machine
+
+	Recovered *RecoveredView `json:"recovered,omitempty"`
+}
+
+// RecoveredView says what was saved when a damaged or missing outbox was set up anew.
+type RecoveredView struct {
+	Evidence string `json:"evidence"` // file that was kept, "" when the outbox was gone
+	SHA256   string `json:"sha256"`
+	Salvaged int    `json:"salvaged"`
+	Missing  string `json:"missing"` // sequences that could not be read
 }
 
 // EnrolmentView is a fresh enrolment code for a lead to hand on.

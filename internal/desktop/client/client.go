@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"stead/internal/api"
+	"stead/internal/audit"
 	"stead/internal/stead"
 	"stead/internal/token"
 )
@@ -187,9 +188,14 @@ func (c *Client) Redeem(ctx context.Context, id stead.SessionID, req api.RedeemR
 	return read[api.Opened](c.raw.RedeemHandoff(ctx, string(id), &api.RedeemHandoffParams{IdempotencyKey: stead.NewEventID()}, req, c.auth))
 }
 
-// Heartbeat says that the session is still watched.
-func (c *Client) Heartbeat(ctx context.Context, id stead.SessionID) (api.Pulse, error) {
-	return read[api.Pulse](c.raw.HeartbeatWithBody(ctx, string(id), "application/json", http.NoBody, c.auth))
+// Heartbeat says that the session is still watched, and where this device's chain ends. Without a signature it does not
+// speak of the chain.
+func (c *Client) Heartbeat(ctx context.Context, id stead.SessionID, head audit.Head, sig []byte) (api.Pulse, error) {
+	if len(sig) == 0 {
+		return read[api.Pulse](c.raw.HeartbeatWithBody(ctx, string(id), "application/json", http.NoBody, c.auth))
+	}
+	return read[api.Pulse](c.raw.Heartbeat(ctx, string(id),
+		api.ChainHead{Epoch: head.Epoch.String(), Seq: int64(head.Seq), Leaf: head.Leaf[:], Signature: sig}, c.auth)) //nolint:gosec // a count of records
 }
 
 // End ends a session.

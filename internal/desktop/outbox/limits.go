@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"stead/internal/audit"
 	"stead/internal/stead"
 )
 
@@ -18,31 +17,37 @@ const (
 	fullDisk = 64 << 20  // bytes free under which no session may be started
 )
 
-// admit returns why an entry of that kind is not taken now, nil as a rule: a session may only be started while
-// nothing speaks against the log and there is room for what follows.
-func (o *Outbox) admit(kind audit.Kind) error {
-	if kind != audit.SessionIntent {
-		return nil
+// MayStart returns why no session may be started from this machine now, nil as a rule: a session intent is only taken
+// while the platform knows of an outbox that was set up anew, nothing speaks against the log, and there is room for what
+// follows. Codes: CodeOutboxRecovered, CodeLogForked, CodeChainFork, CodeOutboxFull.
+func (o *Outbox) MayStart() error {
+	if err := o.accountable(); err != nil {
+		return err
 	}
-	o.mu.RLock()
-	f := o.file
-	var code stead.Code
-	var why *finding
-	var held uint64
-	if f != nil {
-		code, why = f.proof.accuse()
-		held = f.head.Seq - f.receipted.Seq
-	}
-	o.mu.RUnlock()
-	switch free, err := o.free(); {
-	case why != nil:
-		return stead.E(code, fmt.Errorf("since %s: %s", why.since(), why.What))
-	case held >= MaxHeld:
-		return stead.Errorf(stead.CodeOutboxFull, "%d records", held)
-	case err == nil && free < fullDisk: // what cannot be asked is not known to be full
+	if free, err := o.free(); err == nil && free < fullDisk { // what cannot be asked is not known to be full
 		return stead.Errorf(stead.CodeOutboxFull, "%d MiB free", free>>20)
 	}
 	return nil
+}
+
+// accountable is MayStart but for the disk.
+func (o *Outbox) accountable() error {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	f := o.file
+	if f == nil {
+		return nil // Append says why
+	}
+	if f.recovering() {
+		return stead.E(stead.CodeOutboxRecovered, nil)
+	}
+	if code, why := f.proof.accuse(); why != nil {
+		return stead.E(code, fmt.Errorf("since %s: %s", why.since(), why.What))
+	}
+	if held := f.head.Seq - f.receipted.Seq; held >= MaxHeld {
+		return stead.Errorf(stead.CodeOutboxFull, "%d records", held)
+	}
+	return o.mayFill()
 }
 
 // free is how many bytes the file's disk has for this user.

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"stead/internal/audit"
 	"stead/internal/stead"
 )
 
@@ -170,6 +171,16 @@ func (o *Outbox) State() State {
 		s.Blocked, s.BlockedSince = code, why.since()
 	}
 	return s
+}
+
+// Head is where the chain ends now and the device's signature over it; no signature while the file is not open.
+func (o *Outbox) Head() (head audit.Head, sig []byte) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if o.file == nil {
+		return audit.Head{}, nil
+	}
+	return o.file.head, o.file.sig
 }
 
 // ObserveServerTime tells the outbox what the platform's clock says now. Records written from here on carry the

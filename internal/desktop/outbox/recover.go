@@ -248,16 +248,6 @@ func (cfg Config) complete() (Config, error) {
 // recovering reports that the platform has not acknowledged the record of the recovery yet.
 func (f *file) recovering() bool { return f.recovered != nil && f.acked.Seq == 0 }
 
-// mayStart says why no start may be recorded now, or nil. Whatever else is to be recorded always may.
-func (o *Outbox) mayStart() error {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	if o.file != nil && o.file.recovering() {
-		return stead.E(stead.CodeOutboxRecovered, nil)
-	}
-	return o.mayFill()
-}
-
 // Recovered says what this outbox was begun after; false for one that never was damaged.
 func (o *Outbox) Recovered() (Recovered, bool) {
 	o.mu.RLock()

@@ -238,7 +238,14 @@ func (d *desk) expire() {
 
 func (d *desk) Keys(context.Context) (token.Public, error) { return d.public, d.did("keys") }
 
-func (d *desk) Heartbeat(ctx context.Context, id stead.SessionID) (api.Pulse, error) {
+func (d *desk) Head() (audit.Head, []byte) {
+	return audit.Head{Device: deviceID, Seq: 3}, []byte("signed")
+}
+
+func (d *desk) Heartbeat(ctx context.Context, id stead.SessionID, head audit.Head, sig []byte) (api.Pulse, error) {
+	if head.Seq != 3 || string(sig) != "signed" {
+		return api.Pulse{}, stead.E(stead.CodeDeviceSignature, nil)
+	}
 	s, err := d.Session(ctx, id)
 	return api.Pulse{State: api.PulseState(s.State), Cause: s.Cause}, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"stead/internal/api"
+	"stead/internal/audit"
 	"stead/internal/stead"
 	"stead/internal/token"
 
@@ -25,6 +26,8 @@ import (
 type Outbox interface {
 	Append(ctx context.Context, e outbox.Entry) (outbox.Placed, error)
 	WaitDrained(ctx context.Context, seq uint64) error
+	// Head is where its chain ends, with the device's signature over that; none while it cannot be said.
+	Head() (head audit.Head, sig []byte)
 }
 
 // Platform is asked for everything that counts.
@@ -35,9 +38,10 @@ type Platform interface {
 	Keys(ctx context.Context) (token.Public, error)
 }
 
-// Pulse says that a session is watched, and asks for its state.
+// Pulse says that a session is watched, and asks for its state. A heartbeat says with it where the device's chain ends, so
+// that records which never arrive are missed.
 type Pulse interface {
-	Heartbeat(ctx context.Context, id stead.SessionID) (api.Pulse, error)
+	Heartbeat(ctx context.Context, id stead.SessionID, head audit.Head, sig []byte) (api.Pulse, error)
 	Session(ctx context.Context, id stead.SessionID) (api.Session, error)
 }
 

@@ -134,7 +134,8 @@ func (c *Control) look(ctx context.Context, r *run, beat bool) (stead.Cause, err
 	ctx, cancel := context.WithTimeout(ctx, stead.HeartbeatInterval/2)
 	defer cancel()
 	if beat {
-		p, err := c.Pulse.Heartbeat(ctx, r.id)
+		head, sig := c.Outbox.Head()
+		p, err := c.Pulse.Heartbeat(ctx, r.id, head, sig)
 		if err != nil || p.State != "ended" || p.Cause == nil {
 			return "", err
 		}
