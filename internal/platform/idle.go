@@ -39,10 +39,6 @@ func OpenIdle(ctx context.Context, c Config) (*Idle, error) {
 	if err != nil {
 		return nil, err
 	}
-	origin, err := ledger.Origin(c.PublicURL)
-	if err != nil {
-		return nil, stead.Errorf(stead.CodeConfigInvalid, "public_url").Because(err)
-	}
 	for _, name := range []string{DataFile, KeyFile} {
 		if _, err := os.Stat(filepath.Join(c.DataDir, name)); errors.Is(err, fs.ErrNotExist) {
 			return nil, stead.Errorf(stead.CodeConfigInvalid, "there is no %s in %s", name, c.DataDir).Because(err)
@@ -52,14 +48,17 @@ func OpenIdle(ctx context.Context, c Config) (*Idle, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Idle{Origin: origin, People: people, store: st}
+	i := &Idle{People: people, store: st}
 	if i.ring, err = keys.Open(ctx, st, filepath.Join(c.DataDir, KeyFile)); err == nil {
 		i.ledger, err = ledger.Open(ctx, st, i.ring)
+	}
+	if err == nil {
+		i.Origin, err = ledger.Name(ctx, st, c.PublicURL)
 	}
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	i.sequencer = ledger.NewSequencer(st, origin, func() crypto.Signer { return i.ring.Current().Signer }, slog.New(slog.DiscardHandler))
+	i.sequencer = ledger.NewSequencer(st, i.Origin, func() crypto.Signer { return i.ring.Current().Signer }, slog.New(slog.DiscardHandler))
 	return i, nil
 }
 

@@ -112,15 +112,18 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	origin, err := ledger.Origin(c.PublicURL)
+	origin, err := ledger.Name(ctx, st, c.PublicURL)
 	if err != nil {
-		return nil, stead.Errorf(stead.CodeConfigInvalid, "public_url").Because(err)
+		return nil, err
 	}
 	publisher, err := c.publisher(st)
 	if err != nil {
 		return nil, err
 	}
 	sequencer := ledger.NewSequencer(st, origin, func() crypto.Signer { return ring.Current().Signer }, c.Log)
+	if err := sequencer.Append(ctx); err != nil { // before anybody asks whose log this is
+		return nil, err
+	}
 	st = newsStore{st, sequencer.Wake}
 	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Log: c.Log,
 		App: authority.App{Audience: c.App.Audience, StartURL: c.App.StartURL, CookieName: c.App.CookieName}})

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"stead/internal/audit"
+	"stead/internal/stead"
 
 	"stead/internal/platform/store"
 )
@@ -54,6 +55,24 @@ func Origin(publicURL string) (string, error) {
 		return "", fmt.Errorf("ledger: %q cannot name a log", origin)
 	}
 	return origin, nil
+}
+
+// originValue is the name of the stored value that holds the log's name.
+const originValue = "log_origin"
+
+// Name is the name of this platform's log: the Origin it had when it was first opened. Another public address later on
+// leaves it as it is, for devices and auditors hold its keys under that name.
+func Name(ctx context.Context, st store.Store, publicURL string) (name string, err error) {
+	err = st.Update(ctx, func(tx store.Tx) error {
+		if name, err = tx.Value(originValue); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if name, err = Origin(publicURL); err != nil {
+			return stead.Errorf(stead.CodeConfigInvalid, "public_url").Because(err)
+		}
+		return tx.SetValue(originValue, name)
+	})
+	return name, err
 }
 
 // Wake says that there may be news. It never blocks.

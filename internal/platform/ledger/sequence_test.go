@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stead/internal/audit"
+	"stead/internal/stead"
 
 	"stead/internal/platform/ledger"
 	"stead/internal/platform/store"
@@ -184,3 +185,15 @@ func TestOrigin(t *testing.T) {
 
 // file is where the bench's store lies.
 func (b *bench) file() string { return filepath.Join(b.dir, "platform.db") }
+
+func TestTheLogKeepsItsName(t *testing.T) {
+	b := newBench(t)
+	for i, address := range []string{"https://stead.example.org", "https://elsewhere.example.org"} {
+		if got, err := ledger.Name(t.Context(), b.store, address); err != nil || got != "stead.example.org" {
+			t.Errorf("opened %d times: %q, %v", i+1, got, err)
+		}
+	}
+	if _, err := ledger.Name(t.Context(), newBench(t).store, "no address"); stead.CodeOf(err) != stead.CodeConfigInvalid {
+		t.Errorf("got %v", err)
+	}
+}
