@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"bufio"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/term"
 
 	"stead/internal/stead"
 
@@ -47,11 +52,17 @@ type careFlags struct {
 	dataFlags
 }
 
+// eraseFlags are careFlags for what cannot be taken back.
+type eraseFlags struct {
+	Yes bool `help:"Do not ask."`
+	careFlags
+}
+
 type (
-	memberErase   struct{ careFlags }
+	memberErase   struct{ eraseFlags }
 	memberHold    struct{ careFlags }
 	memberRelease struct{ careFlags }
-	staffErase    struct{ careFlags }
+	staffErase    struct{ eraseFlags }
 	staffHold     struct{ careFlags }
 	staffRelease  struct{ careFlags }
 	holdsCommand  struct{ dataFlags }
@@ -78,8 +89,11 @@ func (c *staffRelease) Run(e *env) error { return c.release(e, c.staff()) }
 func (c *careFlags) member() store.Person { return store.Person{Member: stead.MemberID(c.ID)} }
 func (c *careFlags) staff() store.Person  { return store.Person{Staff: stead.StaffID(c.ID)} }
 
-func (c *careFlags) erase(e *env, who store.Person) error {
+func (c *eraseFlags) erase(e *env, who store.Person) error {
 	return c.with(e, func(o *erasure.Office) error {
+		if err := c.sure(e, o, who); err != nil {
+			return err
+		}
 		at, err := o.Erase(e.ctx, operator(), who, stead.NewEventID(), c.Reason)
 		if err == nil {
 			_, err = fmt.Fprintf(e.out, "%s was erased at %s\n", c.ID, at.Format(time.RFC3339))
@@ -88,14 +102,47 @@ func (c *careFlags) erase(e *env, who store.Person) error {
 	})
 }
 
+// sure shows whom the id names and asks whether it is them.
+func (c *eraseFlags) sure(e *env, o *erasure.Office, who store.Person) error {
+	if c.Yes {
+		return nil
+	}
+	name, err := o.Name(e.ctx, who)
+	if err != nil {
+		return err
+	}
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return stead.Errorf(stead.CodeBadRequest, "%s is %s; to erase them for good where nobody can be asked, add --yes", c.ID, name)
+	}
+	_, _ = fmt.Fprintf(e.out, "%s is %s. Erasing cannot be taken back. Type the name to go on: ", c.ID, name)
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	if strings.TrimSpace(answer) != name {
+		return stead.Errorf(stead.CodeBadRequest, "that is not the name; nobody was erased")
+	}
+	return nil
+}
+
 func (c *careFlags) hold(e *env, who store.Person) error {
 	return c.with(e, func(o *erasure.Office) error {
+		before, err := c.held(e, o, who)
+		if err != nil {
+			return err
+		}
 		h, err := o.Place(e.ctx, operator(), who, stead.NewEventID(), c.Reason)
 		if err == nil {
 			_, err = fmt.Fprintf(e.out, "%s is held since %s\n", c.ID, h.PlacedAt.Format(time.RFC3339))
 		}
+		if err == nil && before {
+			_, err = fmt.Fprintln(e.out, "That hold stood already, and one stands at a time: the reason given now was not recorded. stead members holds shows the other.")
+		}
 		return err
 	})
+}
+
+// held reports whether a hold stands on the person.
+func (c *careFlags) held(e *env, o *erasure.Office, who store.Person) (bool, error) {
+	holds, err := o.Holds(e.ctx)
+	return slices.ContainsFunc(holds, func(h erasure.Hold) bool { return h.Member == who.Member && h.Staff == who.Staff }), err
 }
 
 func (c *careFlags) release(e *env, who store.Person) error {

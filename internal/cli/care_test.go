@@ -31,6 +31,9 @@ func TestMembersAreErasedHeldAndReleased(t *testing.T) {
 		if args[1] != "holds" {
 			args = append(args, "--reason", "asked for by letter")
 		}
+		if args[1] == "erase" {
+			args = append(args, "--yes")
+		}
 		return command(t, append(args, "--config", config)...)
 	}
 	says := func(want string, args ...string) {
@@ -51,6 +54,12 @@ func TestMembersAreErasedHeldAndReleased(t *testing.T) {
 	says("st-lena is held since 20", "staff", "hold", "st-lena")
 	says("asked for by letter", "members", "holds")
 	says("staff st-lena", "members", "holds")
+	says("That hold stood already", "members", "hold", "m-1")
+	code, _, errOut := command(t, "members", "erase", "m-1", "--reason", "asked for by letter", "--config", config)
+	wantRefused(t, code, errOut, stead.CodeBadRequest) // nobody can be asked here
+	if !strings.Contains(errOut, "m-1 is ") || !strings.Contains(errOut, "--yes") {
+		t.Errorf("%s", errOut)
+	}
 	refused(stead.CodeLegalHold, "members", "erase", "m-1")
 	says("m-1 is not held", "members", "release", "m-1")
 	says("st-lena is not held", "staff", "release", "st-lena")
@@ -58,7 +67,7 @@ func TestMembersAreErasedHeldAndReleased(t *testing.T) {
 	if list, err := os.ReadFile(filepath.Join(data, platform.ErasedFile)); err != nil || len(list) != 33 {
 		t.Errorf("the list of who was erased: %q, %v", list, err)
 	}
-	code, _, errOut := importTo(t, data, "members", "members.csv", importMembers+row)
+	code, _, errOut = importTo(t, data, "members", "members.csv", importMembers+row)
 	if code != exitFailed || !strings.Contains(errOut, "line 2: id: this person was erased on") {
 		t.Errorf("imported again: exit %d, %q", code, errOut)
 	}

@@ -141,6 +141,7 @@ func (r *run) find() []step {
 			return *p.Impersonate.Sentence, nil
 		}},
 		{"the member is found as one types", func(ctx context.Context) (string, error) {
+			why := "nobody was found"
 			for _, q := range []string{"ma", "an", "jo", "li"} {
 				page, err := r.desk.Client.Find(ctx, q, "")
 				if err != nil {
@@ -155,9 +156,12 @@ func (r *run) find() []step {
 						r.target = m
 						return fmt.Sprintf("%q finds %s <%s>, %s", q, m.Name, m.Email, m.AccountName), nil
 					}
+					if p.Impersonate.Sentence != nil {
+						why = *p.Impersonate.Sentence
+					}
 				}
 			}
-			return "", errors.New("nobody in the agent's scope")
+			return "", fmt.Errorf("nobody can be impersonated: %s --data with a new folder begins anew", why)
 		}},
 		{"name and e-mail are checked with the caller", func(ctx context.Context) (string, error) {
 			if _, err := r.desk.Client.CheckIdentity(ctx, stead.MemberID(r.target.ID), true, true); err != nil {

@@ -108,11 +108,13 @@ func (c *rotateKeyCommand) Run(e *env) (err error) {
 	} else if vkey, err = i.Rotate(e.ctx); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(e.out, "The log of %s is signed with this key from here on:\n\n    %s\n\nGive it to everybody who keeps the key before it.\n", i.Origin, vkey)
+	_, _ = fmt.Fprintf(e.out, "The log of %s is signed with this key from here on:\n\n    %s\n\n", i.Origin, vkey)
 	if c.Compromised {
-		_, _ = fmt.Fprintf(e.out, "Nothing that the key before it signed is good any more: sessions have to be started anew.\n")
+		_, err = fmt.Fprintf(e.out, "Put it in the place of the key before it, wherever that is kept: nothing that one signs from now on is good. Sessions have to be started anew.\n")
+		return err
 	}
-	return nil
+	_, err = fmt.Fprintf(e.out, "Add it wherever the key before it is kept.\n")
+	return err
 }
 
 // restoredCommand declares that a backup was put back.

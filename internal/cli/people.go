@@ -128,8 +128,8 @@ func (c *signFlags) agree(e *env, i *platform.Idle, file string, draft func() ([
 	if err := replace(file, statement); err != nil {
 		return nil, false, err
 	}
-	_, err = fmt.Fprintf(e.out, "Nothing is done yet: %d of %d people signed. The statement is in %s. Another person signs it there or here:\n\n    stead platform sign --statement FILE --key KEY\n\nThen run this command again with --statement %s.\n",
-		len(names), audit.RecoveryQuorum, file, file)
+	_, err = fmt.Fprintf(e.out, "Nothing is done yet: %d of %d people signed. The statement is in %s. Bring it to the next person, who signs it on any machine:\n\n    stead platform sign --statement %s --key KEY\n\nThen bring it back here and run this command again with --statement %s.\n",
+		len(names), audit.RecoveryQuorum, file, file, file)
 	return nil, false, err
 }
 

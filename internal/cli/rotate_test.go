@@ -41,7 +41,7 @@ func TestRotateDrill(t *testing.T) {
 	}
 	out := d.must(append(stolen, "--key", d.path("alice.key"), "--passphrase-file", d.path("pass"), "--key", d.path("bob.key"), "--passphrase-file", d.path("pass"))...)
 	third := keyLine(t, out)
-	if !strings.Contains(string(text), third) || !strings.Contains(out, "sessions have to be started anew") {
+	if !strings.Contains(string(text), third) || !strings.Contains(out, "Sessions have to be started anew") {
 		t.Errorf("signed for %q, and now %s", text, out)
 	}
 	d.must("audit", "verify", "--ledger", data, "--key", d.write("third", third))

@@ -3,6 +3,7 @@
 package erasure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -125,6 +126,26 @@ func sound(reason string) (string, error) {
 		return "", stead.Errorf(stead.CodeBadRequest, "the reason: 1 to %d characters", stead.MaxTextLength)
 	}
 	return reason, nil
+}
+
+// Name is what the person is called, so that somebody can see whom an id names; the id itself once they were erased.
+// Errors as of Erase by an operator.
+func (o *Office) Name(ctx context.Context, who store.Person) (name string, err error) {
+	err = o.Store.View(ctx, func(tx store.Tx) error {
+		p, err := named(tx, By{}, who, stead.ActionErase)
+		if err != nil {
+			return err
+		}
+		if p.Staff != "" {
+			s, err := tx.Staff(p.Staff)
+			name = cmp.Or(s.Name, string(p.Staff))
+			return err
+		}
+		m, err := tx.Member(p.Member)
+		name = cmp.Or(m.Name, string(p.Member))
+		return err
+	})
+	return name, err
 }
 
 // named looks the person up, if whoever asks may do this to them. For members of staff only whoever runs the platform may.

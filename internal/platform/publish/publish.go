@@ -192,7 +192,7 @@ func (p *Publisher) note(ctx context.Context, n int, size int64, err error) {
 	if err == nil {
 		*s = State{Place: s.Place, Size: size, At: time.Now()}
 		if before.Problem != "" {
-			p.log.InfoContext(ctx, "checkpoints leave the house again", "to", s.Place, "size", size)
+			p.log.InfoContext(ctx, "checkpoints reach the place outside again", "to", s.Place, "size", size)
 		}
 		return
 	}
@@ -200,7 +200,7 @@ func (p *Publisher) note(ctx context.Context, n int, size int64, err error) {
 	if s.Contradicts && !before.Contradicts {
 		p.log.ErrorContext(ctx, "ALARM: the log contradicts what it showed outside before; it was rewritten, or set back and that was not declared", "to", s.Place, "err", err)
 	} else if s.Problem != before.Problem {
-		p.log.ErrorContext(ctx, "a checkpoint could not leave the house", "to", s.Place, "err", err)
+		p.log.ErrorContext(ctx, "a checkpoint could not be brought to a place outside", "to", s.Place, "err", err)
 	}
 }
 

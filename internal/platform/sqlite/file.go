@@ -132,6 +132,8 @@ func personal(path string, err error) error {
 		return stead.Errorf(stead.CodeAlreadyRunning, "%s", filepath.Dir(path)).Because(err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
 		return stead.Errorf(stead.CodeDataReadOnly, "%s", path).Because(err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return stead.Errorf(stead.CodeLedgerBroken, "%s is damaged or no database", path).Because(fmt.Errorf("%w: %w", ErrDamaged, err))
 	}
 	return fmt.Errorf("sqlite: open %s: %w", path, err)
 }
