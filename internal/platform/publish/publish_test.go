@@ -268,7 +268,7 @@ func TestAFolderThatIsAwayIsNotMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.until(p, "it came back", at(1))
-	if failed, again := h.log.count("could not leave"), h.log.count("leave the house again"); failed != 1 || again != 1 {
+	if failed, again := h.log.count("could not be brought"), h.log.count("reach the place outside again"); failed != 1 || again != 1 {
 		t.Errorf("%d times that it failed, %d that it works again: %v", failed, again, h.log.lines)
 	}
 }
