@@ -56,12 +56,16 @@ func inspect(tx *bolt.Tx, key ed25519.PublicKey) (in Inspection, err error) {
 	if err := checkFormat(string(meta.Get([]byte("format")))); err != nil {
 		return in, err
 	}
-	epoch, head := meta.Get([]byte("epoch")), meta.Get([]byte("head"))
-	if len(epoch) != 16 || len(head) != 8+32+ed25519.SignatureSize {
+	owner, _, err := decodeCard(meta.Get([]byte("card")))
+	if err != nil {
+		return in, damaged("%w", err)
+	}
+	head := meta.Get([]byte("head"))
+	if len(head) != headLength {
 		return in, damaged("a value of the meta bucket has another length")
 	}
 	m := decodeMark(head)
-	in.Head = audit.Head{Device: stead.DeviceID(meta.Get([]byte("device"))), Epoch: audit.Epoch(epoch), Seq: m.Seq, Leaf: m.Leaf}
+	in.Head = audit.Head{Device: stead.DeviceID(owner.Device), Epoch: owner.Epoch, Seq: m.Seq, Leaf: m.Leaf}
 	var last uint64
 	c := pending.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
@@ -77,7 +81,7 @@ func inspect(tx *bolt.Tx, key ed25519.PublicKey) (in Inspection, err error) {
 	if key == nil {
 		return in, nil
 	}
-	if err := audit.VerifyHead(key, in.Head, head[40:]); errors.Is(err, audit.ErrSignature) {
+	if err := audit.VerifyHead(key, in.Head, head[markLength:]); errors.Is(err, audit.ErrSignature) {
 		return in, damaged("head %d: the device did not sign it: %w", m.Seq, err)
 	} else if err != nil {
 		return in, damaged("head %d: %w", m.Seq, err)

@@ -56,7 +56,7 @@ func TestInspect(t *testing.T) {
 		"the last record is gone": func(_, pending *bolt.Bucket) error { return pending.Delete(seqKey(7)) },
 		"one between is gone":     func(_, pending *bolt.Bucket) error { return pending.Delete(seqKey(4)) },
 		"the head is cut":         func(meta, _ *bolt.Bucket) error { return meta.Put([]byte("head"), make([]byte, 9)) },
-		"there is no epoch":       func(meta, _ *bolt.Bucket) error { return meta.Delete([]byte("epoch")) },
+		"there is no card":        func(meta, _ *bolt.Bucket) error { return meta.Delete([]byte("card")) },
 		"no format that we know":  func(meta, _ *bolt.Bucket) error { return meta.Put([]byte("format"), []byte("x")) },
 	} {
 		if err := os.WriteFile(path, before, 0o600); err != nil {
