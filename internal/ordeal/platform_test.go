@@ -146,7 +146,7 @@ func (b *backend) enrol(name string) orders {
 		b.Fatal(err)
 	}
 	o := orders{Device: id, Key: name, Platform: b.server.URL, Token: b.token, Issuer: b.issuer}
-	for o.Trust.Valid() != nil { // until the platform has signed its first checkpoint
+	for len(o.Trust.LogKeys) == 0 || o.Trust.Valid() != nil { // until the platform has signed its first checkpoint
 		if o.Trust, _, err = o.client().LogTrust(ctx); err != nil {
 			b.Fatal(err)
 		}
@@ -178,6 +178,7 @@ type arrived struct {
 	seq   uint64
 	leaf  string
 	event [16]byte
+	at    int64 // position in the log; -1 while it has none
 }
 
 // proven verifies the ledger as stead audit verify does and returns what it holds of each device, in its order.
@@ -205,7 +206,7 @@ func proven(ctx context.Context, file string) (ledger map[string][]arrived, proo
 		}
 		if c := row.Columns; c.Kind.FromDevice() {
 			device := hex.EncodeToString(c.Device[:])
-			ledger[device] = append(ledger[device], arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID})
+			ledger[device] = append(ledger[device], arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID, at: row.Position})
 		}
 	}
 	return ledger, proof, nil
