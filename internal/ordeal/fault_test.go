@@ -28,6 +28,7 @@ var faults = []struct {
 	{"ftruncate", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"fdatasync", []unix.Errno{unix.EIO, unix.ENOSPC}},
 	{"fsync", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"mmap", []unix.Errno{unix.ENOMEM, unix.EIO}},
 	{"linkat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"renameat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"unlinkat", []unix.Errno{unix.EIO}},
+	{"fallocate", []unix.Errno{unix.EIO, unix.ENOSPC}},
 }
 
 // everyCall is up to which call each one is failed; beyond it, some of them are, unless SOAK asks for all.
@@ -50,22 +51,22 @@ func TestEveryFaultOnce(t *testing.T) {
 	rng := chance(t)
 	b := newBackend(t)
 	var mu sync.Mutex
-	victims := map[string]memory{} // by device
+	victims := map[string]struck{} // by device
 	runs := map[string]int{}
 	var group errgroup.Group
-	group.SetLimit(4)
+	group.SetLimit(12) // they wait for each other's platform more than they work
 	for _, kind := range faults {
 		for _, errno := range kind.errnos {
 			call, own := kind.call, rand.New(rand.NewPCG(rng.Uint64(), 0))
 			group.Go(func() error {
 				for f := (fault{call, errno, 1}); ; f.nth++ {
 					o := b.enrol(f.String())
-					known, calls, err := f.strike(t, o)
+					after, calls, err := f.strike(t, o)
 					if err != nil {
 						return fmt.Errorf("%s: %w", f, err)
 					}
 					mu.Lock()
-					victims[string(o.Device)] = known
+					victims[string(o.Device)] = after
 					mu.Unlock()
 					if calls < f.nth {
 						return nil
@@ -91,20 +92,20 @@ func TestEveryFaultOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := 0
-	for device, known := range victims {
+	records, forgotten := 0, uint64(0)
+	for device, after := range victims {
 		list := ledger[device]
-		if err := exactlyOnce(list, known); err != nil {
+		if err := errors.Join(exactlyOnce(list, after.known), after.gone.agree(list)); err != nil {
 			t.Errorf("%s: %v", device, err)
 		}
-		records += len(list)
+		records, forgotten = records+len(list), forgotten+after.gone.last
 	}
 	total := 0
 	for _, n := range runs {
 		total += n
 	}
-	t.Logf("%d faults (%v), %d records at the platform, none lost and none twice", total, runs, records)
-	for _, call := range []string{"openat", "pwrite64", "fdatasync", "fsync", "mmap", "linkat", "ftruncate"} {
+	t.Logf("%d faults (%v), %d records at the platform, none lost and none twice, %d of them forgotten by the devices", total, runs, records, forgotten)
+	for _, call := range []string{"openat", "pwrite64", "fdatasync", "fsync", "mmap", "linkat", "renameat", "fallocate", "ftruncate"} {
 		if runs[call] == 0 {
 			t.Errorf("no %s was made to fail", call)
 		}
@@ -113,37 +114,32 @@ func TestEveryFaultOnce(t *testing.T) {
 
 var errCannotAsk = errors.New("the kernel does not let a process decide on another's calls (seccomp user notification)")
 
+// struck is what is known of a device after a fault: the records that were answered, and those that its outbox has
+// forgotten.
+type struck struct {
+	known memory
+	gone  receipts
+}
+
 // strike runs the script with the fault and then, without it, opens the outbox and drains it.
-func (f fault) strike(t *testing.T, o orders) (known memory, calls int, err error) {
+func (f fault) strike(t *testing.T, o orders) (after struck, calls int, err error) {
 	folder, err := os.MkdirTemp(t.TempDir(), "")
 	if err != nil {
-		return nil, 0, err
+		return after, 0, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	o.Role, o.Path, o.Records = "faults", filepath.Join(folder, "outbox.db"), 5
 	said, calls, err := f.run(t, o, folder)
 	if err != nil {
-		return nil, 0, err
+		return after, 0, err
 	}
-	known = memory{}
-	epoch := ""
-	for _, line := range strings.Split(strings.TrimSpace(said), "\n") {
-		if p, ok := readPlaced(line); ok {
-			if known[p.seq] != "" {
-				return nil, 0, fmt.Errorf("sequence %d was given twice", p.seq)
-			}
-			known[p.seq] = p.leaf
-		}
-		if e, ok := strings.CutPrefix(line, "open "); ok {
-			if epoch != "" && epoch != e {
-				return nil, 0, fmt.Errorf("epoch %s was begun in place of %s", e, epoch)
-			}
-			epoch = e
-		}
+	known, epoch, err := readScript(said)
+	if err != nil {
+		return after, 0, err
 	}
 	box, err := outbox.Open(t.Context(), o.Path, o.config())
 	if err != nil {
-		return nil, 0, fmt.Errorf("without the fault: %w; before: %s", err, said)
+		return after, 0, fmt.Errorf("without the fault: %w; before: %s", err, said)
 	}
 	h, err := look(t.Context(), box)
 	if err == nil {
@@ -155,10 +151,38 @@ func (f fault) strike(t *testing.T, o orders) (known memory, calls int, err erro
 	if err == nil {
 		err = box.Drain(t.Context(), o.client())
 	}
-	if err = errors.Join(err, box.Close()); err != nil {
+	after.known = known
+	if err == nil {
+		after.gone, err = receiptsOf(t.Context(), box)
+	}
+	state := box.State()
+	if err = errors.Join(err, box.Close()); err == nil {
+		err = o.intact(t.Context(), state)
+	}
+	if err != nil {
 		err = fmt.Errorf("%w; before: %s", err, said)
 	}
-	return known, calls, err
+	return after, calls, err
+}
+
+// readScript reads what deviceScript printed: the records that were answered, and the epoch, which never changed.
+func readScript(said string) (known memory, epoch string, err error) {
+	known = memory{}
+	for _, line := range strings.Split(strings.TrimSpace(said), "\n") {
+		if p, ok := readPlaced(line); ok {
+			if known[p.seq] != "" {
+				return nil, "", fmt.Errorf("sequence %d was given twice", p.seq)
+			}
+			known[p.seq] = p.leaf
+		}
+		if e, ok := strings.CutPrefix(line, "open "); ok {
+			if epoch != "" && epoch != e {
+				return nil, "", fmt.Errorf("epoch %s was begun in place of %s", e, epoch)
+			}
+			epoch = e
+		}
+	}
+	return known, epoch, nil
 }
 
 // run runs the child and answers for its calls.
