@@ -178,7 +178,8 @@ type arrived struct {
 	seq   uint64
 	leaf  string
 	event [16]byte
-	at    int64 // position in the log; -1 while it has none
+	at    int64      // position in the log; -1 while it has none
+	facts audit.Body // of a device.recovery
 }
 
 // proven verifies the ledger as stead audit verify does and returns what it holds of each device, in its order.
@@ -206,7 +207,15 @@ func proven(ctx context.Context, file string) (ledger map[string][]arrived, proo
 		}
 		if c := row.Columns; c.Kind.FromDevice() {
 			device := hex.EncodeToString(c.Device[:])
-			ledger[device] = append(ledger[device], arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID, at: row.Position})
+			a := arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID, at: row.Position}
+			if c.Kind == audit.DeviceRecovery {
+				rec, err := audit.Decode(row.Envelope)
+				if err != nil {
+					return nil, proof, err
+				}
+				a.facts = rec.Body
+			}
+			ledger[device] = append(ledger[device], a)
 		}
 	}
 	return ledger, proof, nil
