@@ -44,7 +44,21 @@ const audience = "https://platform.test"
 func platformConfig(dir, issuer string) platform.Config {
 	return platform.Config{DataDir: dir, PublicURL: "https://platform.test", Issuer: issuer, ClientID: "stead", Audience: audience,
 		App:       platform.App{ID: "portal", Secret: "s3cret", Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"},
-		ViewFirst: true, Version: "test", Log: slog.New(slog.DiscardHandler)}
+		ViewFirst: true, Version: "test", Log: slog.New(slog.DiscardHandler), RecoveryKeys: recoveryKeys()}
+}
+
+// recovering names the people who together may declare a restore.
+func recovering() []string { return []string{"alice", "bob"} }
+
+func recoveryKeys() (vkeys []string) {
+	for _, name := range recovering() {
+		vkey, err := audit.LogKey(name, deviceKey(name).Public().(ed25519.PublicKey))
+		if err != nil {
+			panic(err)
+		}
+		vkeys = append(vkeys, vkey)
+	}
+	return vkeys
 }
 
 // newBackend opens a platform with one member of staff.
