@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
-	"time"
 
 	"stead/internal/stead"
 
@@ -181,15 +180,7 @@ func (h *history) rolledBack(t *testing.T, copyOf func(*history) []byte, appende
 	if before.Blocked != "" {
 		t.Fatalf("%+v before any contact", before)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- box.Run(ctx, o.client(), o.log()) }()
-	for box.State().Blocked == "" && ctx.Err() == nil {
-		time.Sleep(5 * time.Millisecond)
-	}
-	cancel()
-	if err := <-ended; err != nil {
+	if _, err := blocked(t.Context(), box, o); err != nil {
 		t.Error(err)
 	}
 	if s := box.State(); s.Acknowledged != before.Acknowledged || s.Head != before.Head || s.Blocked != stead.CodeChainFork {

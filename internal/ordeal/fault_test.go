@@ -28,46 +28,40 @@ var faults = []struct {
 	{"ftruncate", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"fdatasync", []unix.Errno{unix.EIO, unix.ENOSPC}},
 	{"fsync", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"mmap", []unix.Errno{unix.ENOMEM, unix.EIO}},
 	{"linkat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"renameat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"unlinkat", []unix.Errno{unix.EIO}},
-	{"fallocate", []unix.Errno{unix.EIO, unix.ENOSPC}},
+	{"fallocate", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"mkdirat", []unix.Errno{unix.EIO, unix.ENOSPC}}, {"fchmodat", []unix.Errno{unix.EIO}},
 }
 
 // everyCall is up to which call each one is failed; beyond it, some of them are, unless SOAK asks for all.
 const everyCall = 40
 
-// deviceUnderFaults is deviceScript with every guarded call asked about on the inherited socket.
-func deviceUnderFaults(o orders) {
-	if err := ask(3); err != nil {
-		say("cannot %v", err)
-		return
+// underFaults is a script with every guarded call asked about on the inherited socket.
+func underFaults(script func(orders)) func(orders) {
+	return func(o orders) {
+		if err := ask(3); err != nil {
+			say("cannot %v", err)
+			return
+		}
+		script(o)
 	}
-	deviceScript(o)
 }
 
-// TestEveryFaultOnce fails each call on the outbox's files once, with each error that it may have. The outbox refuses
-// with a code or goes on; it never crashes, and without the fault it opens again: the same chain, whole, with every
-// record that was answered. What it holds arrives at the platform exactly once.
-func TestEveryFaultOnce(t *testing.T) {
-	t.Parallel()
-	rng := chance(t)
-	b := newBackend(t)
+// everyFault makes each call fail once with each of its errors: strike runs a script with the fault, judges what came of
+// it, and returns how many such calls there were. It returns how many faults there were of each call.
+func everyFault(t *testing.T, rng *rand.Rand, together int, strike func(fault) (calls int, err error)) map[string]int {
+	t.Helper()
 	var mu sync.Mutex
-	victims := map[string]struck{} // by device
 	runs := map[string]int{}
 	var group errgroup.Group
-	group.SetLimit(12) // they wait for each other's platform more than they work
+	group.SetLimit(together)
 	for _, kind := range faults {
 		for _, errno := range kind.errnos {
 			call, own := kind.call, rand.New(rand.NewPCG(rng.Uint64(), 0))
 			group.Go(func() error {
 				for f := (fault{call, errno, 1}); ; f.nth++ {
-					o := b.enrol(f.String())
-					after, calls, err := f.strike(t, o)
+					calls, err := strike(f)
 					if err != nil {
 						return fmt.Errorf("%s: %w", f, err)
 					}
-					mu.Lock()
-					victims[string(o.Device)] = after
-					mu.Unlock()
 					if calls < f.nth {
 						return nil
 					}
@@ -87,6 +81,40 @@ func TestEveryFaultOnce(t *testing.T) {
 		}
 		t.Fatal(err)
 	}
+	return runs
+}
+
+// sum counts the faults, each of those calls among them.
+func sum(t *testing.T, runs map[string]int, calls ...string) (total int) {
+	t.Helper()
+	for _, n := range runs {
+		total += n
+	}
+	for _, call := range calls {
+		if runs[call] == 0 {
+			t.Errorf("no %s was made to fail", call)
+		}
+	}
+	return total
+}
+
+// TestEveryFaultOnce fails each call on the outbox's files once, with each error that it may have. The outbox refuses
+// with a code or goes on; it never crashes, and without the fault it opens again: the same chain, whole, with every
+// record that was answered. What it holds arrives at the platform exactly once.
+func TestEveryFaultOnce(t *testing.T) {
+	t.Parallel()
+	rng := chance(t)
+	b := newBackend(t)
+	var mu sync.Mutex
+	victims := map[string]struck{}                              // by device
+	runs := everyFault(t, rng, 12, func(f fault) (int, error) { // they wait for the platform more than they work
+		o := b.enrol(f.String())
+		after, calls, err := f.strike(t, o)
+		mu.Lock()
+		defer mu.Unlock()
+		victims[string(o.Device)] = after
+		return calls, err
+	})
 	b.end()
 	ledger, _, err := proven(t.Context(), b.file())
 	if err != nil {
@@ -100,16 +128,8 @@ func TestEveryFaultOnce(t *testing.T) {
 		}
 		records, forgotten = records+len(list), forgotten+after.gone.last
 	}
-	total := 0
-	for _, n := range runs {
-		total += n
-	}
+	total := sum(t, runs, "openat", "pwrite64", "fdatasync", "fsync", "mmap", "linkat", "renameat", "fallocate", "ftruncate")
 	t.Logf("%d faults (%v), %d records at the platform, none lost and none twice, %d of them forgotten by the devices", total, runs, records, forgotten)
-	for _, call := range []string{"openat", "pwrite64", "fdatasync", "fsync", "mmap", "linkat", "renameat", "fallocate", "ftruncate"} {
-		if runs[call] == 0 {
-			t.Errorf("no %s was made to fail", call)
-		}
-	}
 }
 
 var errCannotAsk = errors.New("the kernel does not let a process decide on another's calls (seccomp user notification)")

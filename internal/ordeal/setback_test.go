@@ -100,94 +100,120 @@ func TestPlatformSetBack(t *testing.T) {
 	}
 }
 
+// heldBack is the device of TestPlatformSetBack.
+type heldBack struct {
+	*testing.T
+	orders
+	box     *outbox.Outbox
+	written memory
+}
+
+func (h *heldBack) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *heldBack) appended(n int) {
+	h.Helper()
+	for range n {
+		p, err := h.box.Append(h.Context(), intent())
+		h.must(err)
+		h.written[p.Seq] = leafHex(p.Leaf)
+	}
+}
+
+func (h *heldBack) proved() {
+	h.Helper()
+	h.must(proveAll(h.Context(), h.box, h.orders, 30*time.Second))
+}
+
+// restart ends the platform, does something meanwhile, and begins it again.
+func (h *heldBack) restart(b *backend, meanwhile func()) {
+	h.Helper()
+	b.end()
+	meanwhile()
+	b.begin()
+	h.Platform = b.server.URL
+}
+
 func setBack(t *testing.T, grow int) {
 	t.Helper()
 	b, ctx := newBackend(t), t.Context()
-	o := b.enrol("of a platform that was set back")
-	o.Path = filepath.Join(t.TempDir(), "outbox.db")
-	box, err := outbox.Open(ctx, o.Path, o.config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	written := memory{}
-	appended := func(n int) {
-		for range n {
-			p, err := box.Append(ctx, intent())
-			if err != nil {
-				t.Fatal(err)
-			}
-			written[p.Seq] = leafHex(p.Leaf)
-		}
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	appended(10)
-	must(proveAll(ctx, box, o, 30*time.Second))
-	b.end()
-	older, err := os.ReadFile(b.file())
-	must(err)
-	b.begin()
-	o.Platform = b.server.URL
-	appended(15)
-	must(proveAll(ctx, box, o, 30*time.Second)) // these the device forgets
-	appended(5)
-	must(box.Drain(ctx, o.client())) // these it still holds
-	must(b.logged(ctx))
-	note, err := o.log().Checkpoint(ctx)
-	must(err)
+	h := &heldBack{T: t, orders: b.enrol("of a platform that was set back"), written: memory{}}
+	h.Path = filepath.Join(t.TempDir(), "outbox.db")
+	var err error
+	h.box, err = outbox.Open(ctx, h.Path, h.config())
+	h.must(err)
+	defer func() { h.must(h.box.Close()) }()
+	var older []byte
+	h.appended(10)
+	h.proved()
+	h.restart(b, func() { older, err = os.ReadFile(b.file()) })
+	h.must(err)
+	h.appended(15)
+	h.proved() // these the device forgets
+	h.appended(5)
+	h.must(h.box.Drain(ctx, h.client())) // these it still holds
+	h.must(b.logged(ctx))
+	note, err := h.log().Checkpoint(ctx)
+	h.must(err)
 	signed, err := audit.ParseCheckpoint(note)
-	must(err)
-	appended(3)
-	b.end()
-	b.putBack(older)
-	b.begin()
+	h.must(err)
+	h.appended(3)
+	h.restart(b, func() { b.putBack(older) })
 	for range grow {
 		_, _, err := b.open.Office.IssueEnrolmentCode(ctx)
-		must(err)
+		h.must(err)
 	}
-	must(b.logged(ctx))
-	o.Platform = b.server.URL
-	code, err := blocked(ctx, box, o)
-	must(errors.Join(err, box.Close()))
-	if code != stead.CodeLogForked {
-		t.Fatalf("blocked: %q", code)
-	}
-	box, err = outbox.Open(ctx, o.Path, o.config())
-	must(err)
-	defer func() { must(box.Close()) }()
-	if _, err := box.Append(ctx, intent()); stead.CodeOf(err) != stead.CodeLogForked || box.State().Receipted != 25 {
-		t.Fatalf("a start after a restart: %v; %+v", err, box.State())
-	}
-	b.end()
-	restored, err := b.declare(signed.Size)
-	must(err)
-	b.begin()
-	o.Platform = b.server.URL
-	must(proveAll(ctx, box, o, 30*time.Second))
-	if s := box.State(); s.Blocked != "" || s.Receipted != 33 {
+	h.must(b.logged(ctx))
+	h.blocked()
+	var restored audit.Restored
+	h.restart(b, func() { restored, err = b.declare(signed.Size) })
+	h.must(err)
+	h.proved()
+	if s := h.box.State(); s.Blocked != "" || s.Receipted != 33 {
 		t.Fatalf("after the restore was declared: %+v", s)
 	}
-	appended(2)
-	must(proveAll(ctx, box, o, 30*time.Second))
-	want := fmt.Sprintf("restored %s 11-25", o.Device)
+	h.appended(2)
+	h.proved()
+	want := fmt.Sprintf("restored %s 11-25", h.Device)
 	if got := b.bridges(); len(got) != 1 || got[0] != want {
 		t.Errorf("the log says %q, want %q", got, want)
 	}
 	b.end()
-	ledger, proof, err := proven(ctx, b.file())
-	must(err)
-	list := ledger[string(o.Device)]
+	h.arrived(b)
+	t.Logf("set back from %d to %d records; the device's 15 forgotten ones are named, its 10 others arrived", signed.Size, restored.Kept.Size)
+}
+
+// blocked lets Run find out: no session can be started from then on, restarts included.
+func (h *heldBack) blocked() {
+	h.Helper()
+	code, err := blocked(h.Context(), h.box, h.orders)
+	h.must(errors.Join(err, h.box.Close()))
+	if code != stead.CodeLogForked {
+		h.Fatalf("blocked: %q", code)
+	}
+	h.box, err = outbox.Open(h.Context(), h.Path, h.config())
+	h.must(err)
+	if _, err := h.box.Append(h.Context(), intent()); stead.CodeOf(err) != stead.CodeLogForked || h.box.State().Receipted != 25 {
+		h.Fatalf("a start after a restart: %v; %+v", err, h.box.State())
+	}
+}
+
+// arrived verifies the ledger: it has the records that were kept or sent again, and says that 15 are lost.
+func (h *heldBack) arrived(b *backend) {
+	h.Helper()
+	ledger, proof, err := proven(h.Context(), b.file())
+	h.must(err)
+	list := ledger[string(h.Device)]
 	if len(list) != 20 || proof.Bridged != 15 {
-		t.Fatalf("%d records of the device, %d bridged", len(list), proof.Bridged)
+		h.Fatalf("%d records of the device, %d bridged", len(list), proof.Bridged)
 	}
 	for n, a := range list {
-		if seq := uint64(n) + 1; seq <= 10 && a.seq != seq || seq > 10 && a.seq != seq+15 || a.leaf != written[a.seq] {
-			t.Errorf("record %d stands in place %d as %s", a.seq, n+1, a.leaf)
+		if seq := uint64(n) + 1; seq <= 10 && a.seq != seq || seq > 10 && a.seq != seq+15 || a.leaf != h.written[a.seq] {
+			h.Errorf("record %d stands in place %d as %s", a.seq, n+1, a.leaf)
 		}
 	}
-	t.Logf("set back from %d to %d records; the device's 15 forgotten ones are named, its 10 others arrived", signed.Size, restored.Kept.Size)
 }
