@@ -55,10 +55,10 @@ func TestPowerCut(t *testing.T) {
 		}
 		recorded = append(recorded, r)
 		for range cutsOfATape {
-			line, how := r.moment(rng), tears()[rng.IntN(len(tears()))]
+			line, how := momentOf(r.tape, rng), tears()[rng.IntN(len(tears()))]
 			into := filepath.Join(t.TempDir(), "after")
 			if err := r.cut(t.Context(), line, how, rng, into); err != nil {
-				t.Errorf("tape %d, cut before line %d of %d, %s of what was not flushed survives: %v", n, line+1, r.end(), how, err)
+				t.Errorf("tape %d, cut before line %d of %d, %s of what was not flushed survives: %v", n, line+1, endOf(r.tape), how, err)
 			}
 			cuts, counts[how] = cuts+1, counts[how]+1
 		}
@@ -128,21 +128,6 @@ func record(t *testing.T, b *backend, name string) *recording {
 		}
 	}
 	return r
-}
-
-func (r *recording) end() int { return r.tape[len(r.tape)-1].began + 1 }
-
-// moment draws a line to cut before: any, or one at the beginning or end of a flush or a change of names.
-func (r *recording) moment(rng *rand.Rand) int {
-	if rng.IntN(2) == 0 {
-		return 1 + rng.IntN(r.end())
-	}
-	for {
-		c := r.tape[rng.IntN(len(r.tape))]
-		if strings.Contains(c.name, "sync") || strings.HasSuffix(c.name, "at") && c.name != "openat" {
-			return min(c.began, r.end()) + rng.IntN(3)
-		}
-	}
 }
 
 // cut makes the folder as it would be found after a power cut before the line, opens the outbox in it, and checks the
