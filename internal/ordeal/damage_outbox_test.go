@@ -136,7 +136,7 @@ func TestDamagedOutbox(t *testing.T) {
 }
 
 // TestRolledBackOutbox puts an older copy of an outbox back. The device cannot know; the platform tells it at the next
-// contact that brings a record.
+// contact, even if that brings no record, and no session can be started from then on.
 func TestRolledBackOutbox(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
@@ -147,35 +147,59 @@ func TestRolledBackOutbox(t *testing.T) {
 		"with records pending":                {func(h *history) []byte { return h.older }, false},
 		"with records pending, and a new one": {func(h *history) []byte { return h.older }, true},
 		"with nothing pending, and a new one": {func(h *history) []byte { return h.idle }, true},
+		"idle":                                {func(h *history) []byte { return h.idle }, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			h := lived(t, b, "rolled back "+name)
-			folder, err := put(map[string][]byte{"outbox.db": c.copyOf(h)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = os.RemoveAll(folder) }()
-			box, err := outbox.Open(t.Context(), filepath.Join(folder, "outbox.db"), h.config())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = box.Close() }()
-			if c.append {
-				if _, err := box.Append(t.Context(), intent()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			before := box.State()
-			if err := box.Drain(t.Context(), h.client()); stead.CodeOf(err) != stead.CodeChainFork {
-				t.Errorf("drained with %v", err)
-			}
-			if s := box.State(); s.Acknowledged != before.Acknowledged || s.LastError != stead.CodeChainFork {
-				t.Errorf("%+v, before it %+v", s, before)
-			}
-		})
+		t.Run(name, func(t *testing.T) { lived(t, b, "rolled back "+name).rolledBack(t, c.copyOf, c.append) })
 	}
 	b.end()
 	if _, _, err := proven(t.Context(), b.file()); err != nil {
 		t.Error(err)
+	}
+}
+
+// rolledBack puts a copy back and lets Run find out.
+func (h *history) rolledBack(t *testing.T, copyOf func(*history) []byte, appended bool) {
+	t.Helper()
+	folder, err := put(map[string][]byte{"outbox.db": copyOf(h)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	o := h.orders
+	o.Path = filepath.Join(folder, "outbox.db")
+	box, err := outbox.Open(t.Context(), o.Path, o.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if appended {
+		if _, err := box.Append(t.Context(), intent()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := box.State()
+	if before.Blocked != "" {
+		t.Fatalf("%+v before any contact", before)
+	}
+	if _, err := blocked(t.Context(), box, o); err != nil {
+		t.Error(err)
+	}
+	if s := box.State(); s.Acknowledged != before.Acknowledged || s.Head != before.Head || s.Blocked != stead.CodeChainFork {
+		t.Errorf("%+v, before it %+v", s, before)
+	}
+	if err := box.Drain(t.Context(), o.client()); stead.CodeOf(err) != stead.CodeChainFork {
+		t.Errorf("drained with %v", err)
+	}
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if box, err = outbox.Open(t.Context(), o.Path, o.config()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = box.Close() }()
+	if _, err := box.Append(t.Context(), intent()); stead.CodeOf(err) != stead.CodeChainFork {
+		t.Errorf("a start after a restart: %v", err)
+	}
+	if _, err := box.Append(t.Context(), ending()); err != nil {
+		t.Errorf("what is no start: %v", err)
 	}
 }

@@ -125,6 +125,10 @@ func (d *disk) begin(c *call) error {
 		if file != nil {
 			file.pending = append(file.pending, &change{by: c, at: -1, size: c.number(1)})
 		}
+	case "fallocate": // with mode 0 it only makes a file longer, if anything
+		if file != nil {
+			file.pending = append(file.pending, &change{by: c, at: c.number(2) + c.number(3)})
+		}
 	case "fdatasync", "fsync":
 		if file != nil {
 			for _, p := range file.pending {

@@ -12,27 +12,24 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"stead/internal/audit"
 	"stead/internal/stead"
 
 	"stead/internal/desktop/outbox"
 )
 
 const (
-	diskSize = 48 << 20
-	leftFree = 1 << 20 // when the ballast is aboard
+	diskSize = 96 << 20 // 64 MiB have to be free for a start
+	leftFree = 1 << 20  // when the ballast is aboard
 )
 
 // deviceOnFullDisk mounts a small disk of its own, where the outbox is the only other file beside a ballast, and goes
 // through a disk that fills, is full, and has room again.
 func deviceOnFullDisk(o orders) {
-	must := func(what string, err error) {
-		if err != nil {
-			childFails(what, err)
-		}
-	}
 	folder := filepath.Dir(o.Path)
 	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", diskSize)); err != nil {
 		say("cannot mount: %v", err)
@@ -41,37 +38,74 @@ func deviceOnFullDisk(o orders) {
 	ctx, ballast := context.Background(), filepath.Join(folder, "ballast")
 	box, err := outbox.Open(ctx, o.Path, o.config())
 	must("open", err)
-	say("disk with room: %d answered", fill(ctx, box, 50))
+	say("disk with room: %d starts answered", fill(ctx, box, intent(), 50))
 	must("ballast", load(folder, ballast))
-	answered := fill(ctx, box, 100_000)
-	say("disk that fills: %d answered", answered)
+	if n := fill(ctx, box, intent(), 1); n != 0 {
+		childFails("start on a full disk", errors.New("answered"))
+	}
+	say("disk that fills: no start, %d other records answered, reserve %t", fill(ctx, box, ending(), 100_000), hasReserve(o))
+	if hasReserve(o) {
+		childFails("full disk", errors.New("the reserve was not given up"))
+	}
 	for range 5 { // full is not broken: it refuses again and again
-		_, err := box.Append(ctx, intent())
+		_, err := box.Append(ctx, ending())
 		if code := stead.CodeOf(err); code != stead.CodeOutboxWrite && code != stead.CodeOutboxFull {
 			childFails("append to a full disk", err)
 		}
 	}
 	before := box.State()
-	must("drain on a full disk", box.Drain(ctx, o.client()))
-	if s := box.State(); before.Pending == 0 || s.Pending != 0 || s.Broken != "" {
+	must("send and prove on a full disk", proveAll(ctx, box, o, 30*time.Second))
+	if s := box.State(); before.Pending == 0 || s.Pending != 0 || s.Receipted != s.Head || s.Broken != "" {
 		childFails("drain on a full disk", fmt.Errorf("%+v, before it %+v", s, before))
 	}
 	must("close on a full disk", box.Close())
 	box, err = outbox.Open(ctx, o.Path, o.config())
 	must("open on a full disk", err)
 	must("ballast", os.Remove(ballast))
-	if n := fill(ctx, box, 500); n != 500 {
-		childFails("disk with room again", fmt.Errorf("%d answered", n))
-	}
-	must("drain", box.Drain(ctx, o.client()))
+	roomAgain(ctx, box, o)
 	must("close", box.Close())
 	say("done")
 }
 
+// roomAgain lets Run take the reserve again; then sessions may be started.
+func roomAgain(ctx context.Context, box *outbox.Outbox, o orders) {
+	fill(ctx, box, ending(), 1)
+	must("prove", proveAll(ctx, box, o, 30*time.Second))
+	for n := 0; !hasReserve(o); n++ {
+		if n == 100 {
+			childFails("disk with room again", errors.New("the reserve was not taken again"))
+		}
+		fill(ctx, box, ending(), 1)
+		must("prove", proveAll(ctx, box, o, 30*time.Second))
+	}
+	if n := fill(ctx, box, intent(), 500); n != 500 {
+		childFails("disk with room again", fmt.Errorf("%d answered", n))
+	}
+	must("drain", box.Drain(ctx, o.client()))
+}
+
+func must(what string, err error) {
+	if err != nil {
+		childFails(what, err)
+	}
+}
+
+func hasReserve(o orders) bool {
+	_, err := os.Stat(o.Path + ".reserve")
+	return err == nil
+}
+
+// ending is an entry that is no start: what the device saw of a session's end.
+func ending() outbox.Entry {
+	e := intent()
+	e.Kind, e.Body = audit.SessionObservedEnd, nil
+	return e
+}
+
 // fill appends until the limit or a refusal that a full disk may have, and prints what was answered.
-func fill(ctx context.Context, box *outbox.Outbox, limit int) int {
+func fill(ctx context.Context, box *outbox.Outbox, e outbox.Entry, limit int) int {
 	for n := range limit {
-		p, err := box.Append(ctx, intent())
+		p, err := box.Append(ctx, e)
 		code := stead.CodeOf(err)
 		switch {
 		case err == nil:
@@ -99,8 +133,9 @@ func load(folder, ballast string) error {
 	return errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, free-leftFree), f.Close())
 }
 
-// TestFullDisk fills a real file system. What does not fit is refused, draining works while it is full, and with room
-// again everything goes on; nothing that was answered is lost.
+// TestFullDisk fills a real file system. Starts are refused first; what is no start goes into the reserve and is refused
+// when that is full, too. Sending, proving and forgetting work meanwhile. With room again the reserve is taken anew and
+// everything goes on; nothing that was answered is lost.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)

@@ -5,6 +5,7 @@ package ordeal
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -31,7 +32,11 @@ func deviceUntilKilled(o orders) {
 		childFails("open", err)
 	}
 	say("open")
-	go func() { _ = box.Run(ctx, o.client(), o.log()) }()
+	go func() {
+		if err := box.Run(ctx, o.client(), o.log()); err != nil {
+			childFails("run", err)
+		}
+	}()
 	over := time.NewTimer(o.Life)
 	if o.Life == 0 {
 		over.Stop()
@@ -72,6 +77,8 @@ type victim struct {
 	known   memory
 	opening time.Duration // how long a child takes until its outbox is open, as seen last
 	phases  map[string]int
+	looked  int      // how often between was called
+	proven  receipts // as they were in the end
 }
 
 // TestKill9 kills a device that appends and drains: while it starts and creates or opens its outbox, while it works,
@@ -94,6 +101,11 @@ func TestKill9(t *testing.T) {
 				if err := v.round(); err != nil {
 					return err
 				}
+				if v.rng.IntN(3) == 0 {
+					if err := v.between(); err != nil {
+						return err
+					}
+				}
 			}
 			return v.settle()
 		})
@@ -106,21 +118,25 @@ func TestKill9(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, phases := 0, map[string]int{}
+	records, lookedAt, forgotten, phases := 0, 0, uint64(0), map[string]int{}
 	for _, v := range victims {
 		list := ledger[string(v.orders.Device)]
 		if err := exactlyOnce(list, v.known); err != nil {
 			t.Errorf("%s: %v", v.orders.Key, err)
 		}
-		records += len(list)
+		if err := v.proven.agree(list); err != nil {
+			t.Errorf("%s: %v", v.orders.Key, err)
+		}
+		records, forgotten, lookedAt = records+len(list), forgotten+v.proven.last, lookedAt+v.looked
 		for phase, n := range v.phases {
 			phases[phase] += n
 		}
 	}
 	kills := phases["opening"] + phases["working"]
-	t.Logf("%d kills (%v), %d records at the platform, none lost and none twice", kills, phases, records)
-	if kills < 300 || phases["opening"] < 30 {
-		t.Errorf("only %d kills: %v", kills, phases)
+	t.Logf("%d kills (%v), %d records at the platform, none lost and none twice; %d of them forgotten, as %d looks found never before the log had them",
+		kills, phases, records, forgotten, lookedAt)
+	if kills < 300 || phases["opening"] < 30 || forgotten == 0 {
+		t.Errorf("only %d kills: %v; %d records proven", kills, phases, forgotten)
 	}
 }
 
@@ -177,6 +193,20 @@ func (v *victim) round() error {
 	return nil
 }
 
+// between opens the outbox after a kill and asks the platform whether its log has what the outbox no longer holds.
+func (v *victim) between() error {
+	box, err := outbox.Open(v.Context(), v.orders.Path, v.orders.config())
+	if err != nil {
+		return err
+	}
+	r, err := receiptsOf(v.Context(), box)
+	if err == nil {
+		err = r.inLog(v.Context(), v.orders)
+	}
+	v.looked++
+	return errors.Join(err, box.Close())
+}
+
 // settle opens the outbox for the last time and drains it.
 func (v *victim) settle() error {
 	box, err := outbox.Open(v.Context(), v.orders.Path, v.orders.config())
@@ -190,11 +220,18 @@ func (v *victim) settle() error {
 	if err == nil {
 		err = box.Drain(v.Context(), v.orders.client())
 	}
-	if err == nil && box.State().Pending > 0 {
-		err = fmt.Errorf("%+v after the last drain", box.State())
+	state := box.State()
+	if err == nil && state.Pending > 0 {
+		err = fmt.Errorf("%+v after the last drain", state)
+	}
+	if err == nil {
+		v.proven, err = receiptsOf(v.Context(), box)
+	}
+	if err = errors.Join(err, box.Close()); err == nil {
+		err = v.orders.intact(v.Context(), state)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", v.orders.Key, err)
 	}
-	return box.Close()
+	return nil
 }

@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
 		childFails("orders", err)
 	}
-	roles := map[string]func(orders){"device": deviceUntilKilled, "platform": platformUntilKilled, "script": deviceScript, "faults": deviceUnderFaults, "full": deviceOnFullDisk}
+	roles := map[string]func(orders){"device": deviceUntilKilled, "platform": platformUntilKilled, "taped platform": platformUntilTold, "script": deviceScript, "faults": underFaults(deviceScript),
+		"recover faults": underFaults(deviceRecovers), "compact faults": underFaults(deviceCompacts), "full": deviceOnFullDisk}
 	roles[o.Role](o)
 	os.Exit(0)
 }

@@ -44,7 +44,21 @@ const audience = "https://platform.test"
 func platformConfig(dir, issuer string) platform.Config {
 	return platform.Config{DataDir: dir, PublicURL: "https://platform.test", Issuer: issuer, ClientID: "stead", Audience: audience,
 		App:       platform.App{ID: "portal", Secret: "s3cret", Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"},
-		ViewFirst: true, Version: "test", Log: slog.New(slog.DiscardHandler)}
+		ViewFirst: true, Version: "test", Log: slog.New(slog.DiscardHandler), RecoveryKeys: recoveryKeys()}
+}
+
+// recovering names the people who together may declare a restore.
+func recovering() []string { return []string{"alice", "bob"} }
+
+func recoveryKeys() (vkeys []string) {
+	for _, name := range recovering() {
+		vkey, err := audit.LogKey(name, deviceKey(name).Public().(ed25519.PublicKey))
+		if err != nil {
+			panic(err)
+		}
+		vkeys = append(vkeys, vkey)
+	}
+	return vkeys
 }
 
 // newBackend opens a platform with one member of staff.
@@ -146,7 +160,7 @@ func (b *backend) enrol(name string) orders {
 		b.Fatal(err)
 	}
 	o := orders{Device: id, Key: name, Platform: b.server.URL, Token: b.token, Issuer: b.issuer}
-	for o.Trust.Valid() != nil { // until the platform has signed its first checkpoint
+	for len(o.Trust.LogKeys) == 0 || o.Trust.Valid() != nil { // until the platform has signed its first checkpoint
 		if o.Trust, _, err = o.client().LogTrust(ctx); err != nil {
 			b.Fatal(err)
 		}
@@ -178,6 +192,8 @@ type arrived struct {
 	seq   uint64
 	leaf  string
 	event [16]byte
+	at    int64      // position in the log; -1 while it has none
+	facts audit.Body // of a device.recovery
 }
 
 // proven verifies the ledger as stead audit verify does and returns what it holds of each device, in its order.
@@ -205,7 +221,15 @@ func proven(ctx context.Context, file string) (ledger map[string][]arrived, proo
 		}
 		if c := row.Columns; c.Kind.FromDevice() {
 			device := hex.EncodeToString(c.Device[:])
-			ledger[device] = append(ledger[device], arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID})
+			a := arrived{epoch: c.Epoch, seq: c.Seq, leaf: leafHex(c.Leaf), event: c.EventID, at: row.Position}
+			if c.Kind == audit.DeviceRecovery {
+				rec, err := audit.Decode(row.Envelope)
+				if err != nil {
+					return nil, proof, err
+				}
+				a.facts = rec.Body
+			}
+			ledger[device] = append(ledger[device], a)
 		}
 	}
 	return ledger, proof, nil

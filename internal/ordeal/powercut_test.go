@@ -28,7 +28,8 @@ type recording struct {
 	orders orders
 	tape   []*call
 	said   []saying
-	all    memory // every record that the run ever answered
+	all    memory     // every record that the run ever answered
+	after  []receipts // of the outboxes after the cuts
 }
 
 // saying is a line that the child printed.
@@ -39,27 +40,49 @@ type saying struct {
 
 // TestPowerCut records what an outbox does to its files, with strace, and cuts the power at moments of the recording:
 // what was flushed is there, of the rest any part survives. Every record that was answered before the cut is there,
-// in a chain that is whole, nothing is there that was never written, and the outbox goes on.
+// or was proven and stands in the ledger where its receipt says; the chain is whole, nothing is there that was never
+// written, and the outbox goes on.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	rng := chance(t)
 	b := newBackend(t)
 	cuts, counts := 0, map[tear]int{}
+	recorded := make([]*recording, 0, tapes*soak)
 	for n := range tapes * soak {
 		r := record(t, b, fmt.Sprintf("cut %d", n))
 		if len(r.all) < 30 || !slices.ContainsFunc(r.said, func(s saying) bool { return s.text == "done" }) {
 			t.Fatalf("the recorded run answered %d records", len(r.all))
 		}
+		recorded = append(recorded, r)
 		for range cutsOfATape {
-			line, how := r.moment(rng), tears()[rng.IntN(len(tears()))]
+			line, how := momentOf(r.tape, rng), tears()[rng.IntN(len(tears()))]
 			into := filepath.Join(t.TempDir(), "after")
 			if err := r.cut(t.Context(), line, how, rng, into); err != nil {
-				t.Errorf("tape %d, cut before line %d of %d, %s of what was not flushed survives: %v", n, line+1, r.end(), how, err)
+				t.Errorf("tape %d, cut before line %d of %d, %s of what was not flushed survives: %v", n, line+1, endOf(r.tape), how, err)
 			}
 			cuts, counts[how] = cuts+1, counts[how]+1
 		}
 	}
-	t.Logf("%d power cuts %v: no answered record was lost", cuts, counts)
+	b.end()
+	ledger, _, err := proven(t.Context(), b.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgotten := 0
+	for _, r := range recorded {
+		for _, after := range r.after {
+			if after.last > 0 {
+				forgotten++
+			}
+			if err := after.agree(ledger[string(r.orders.Device)]); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	t.Logf("%d power cuts %v: no answered record was lost; after %d of them some were forgotten, and the ledger has those", cuts, counts, forgotten)
+	if forgotten < cuts/10 {
+		t.Error("hardly anything was forgotten")
+	}
 }
 
 // record runs the script under strace.
@@ -107,21 +130,6 @@ func record(t *testing.T, b *backend, name string) *recording {
 	return r
 }
 
-func (r *recording) end() int { return r.tape[len(r.tape)-1].began + 1 }
-
-// moment draws a line to cut before: any, or one at the beginning or end of a flush or a change of names.
-func (r *recording) moment(rng *rand.Rand) int {
-	if rng.IntN(2) == 0 {
-		return 1 + rng.IntN(r.end())
-	}
-	for {
-		c := r.tape[rng.IntN(len(r.tape))]
-		if strings.Contains(c.name, "sync") || strings.HasSuffix(c.name, "at") && c.name != "openat" {
-			return min(c.began, r.end()) + rng.IntN(3)
-		}
-	}
-}
-
 // cut makes the folder as it would be found after a power cut before the line, opens the outbox in it, and checks the
 // promise.
 func (r *recording) cut(ctx context.Context, line int, how tear, rng *rand.Rand, into string) error {
@@ -135,7 +143,7 @@ func (r *recording) cut(ctx context.Context, line int, how tear, rng *rand.Rand,
 	if err := d.write(into); err != nil {
 		return err
 	}
-	answered, epoch := memory{}, ""
+	answered, epoch, proven := memory{}, "", uint64(0)
 	for _, s := range r.said {
 		if s.line >= line {
 			break
@@ -144,13 +152,15 @@ func (r *recording) cut(ctx context.Context, line int, how tear, rng *rand.Rand,
 			answered[p.seq] = p.leaf
 		} else if e, ok := strings.CutPrefix(s.text, "open "); ok {
 			epoch = e
+		} else if _, err := fmt.Sscanf(s.text, "proven %d", &proven); err == nil {
+			continue
 		}
 	}
 	path := filepath.Join(into, "outbox.db")
 	if _, err := os.Stat(path); err != nil && epoch != "" {
 		return err
 	}
-	head, err := r.survived(ctx, path, epoch, answered)
+	head, err := r.survived(ctx, path, epoch, answered, proven)
 	if err != nil {
 		return err
 	}
@@ -158,7 +168,7 @@ func (r *recording) cut(ctx context.Context, line int, how tear, rng *rand.Rand,
 }
 
 // survived opens the outbox after a cut, compares it with what was promised and appends a record.
-func (r *recording) survived(ctx context.Context, path, epoch string, answered memory) (head uint64, err error) {
+func (r *recording) survived(ctx context.Context, path, epoch string, answered memory, proven uint64) (head uint64, err error) {
 	box, err := outbox.Open(ctx, path, r.orders.config())
 	if err != nil {
 		return 0, err
@@ -173,6 +183,13 @@ func (r *recording) survived(ctx context.Context, path, epoch string, answered m
 	}
 	if err := h.holds(answered, r.all); err != nil {
 		return 0, err
+	}
+	gone, err := receiptsOf(ctx, box)
+	if err != nil {
+		return 0, err
+	}
+	if r.after = append(r.after, gone); gone.last < proven {
+		return 0, fmt.Errorf("%d records were proven and forgotten, and of these only %d are", proven, gone.last)
 	}
 	if h.state.Head > uint64(len(r.all)) {
 		return 0, fmt.Errorf("%+v, and only %d records were ever written", h.state, len(r.all))
@@ -194,7 +211,12 @@ func (r *recording) goesOn(ctx context.Context, path string, head uint64) error 
 	if s.Head != head || s.Broken != "" {
 		err = fmt.Errorf("after record %d: %+v", head, s)
 	}
-	return errors.Join(err, box.Close())
+	if err = errors.Join(err, box.Close()); err != nil {
+		return err
+	}
+	o := r.orders
+	o.Path = path
+	return o.intact(ctx, s)
 }
 
 // TestTheModelLosesWhatWasNotFlushed holds the model of the disk to its purpose: it loses what was only written, and a

@@ -28,6 +28,7 @@ var guarded = map[string]struct {
 	"openat": {unix.SYS_OPENAT, -1, 1}, "pwrite64": {unix.SYS_PWRITE64, 0, -1}, "ftruncate": {unix.SYS_FTRUNCATE, 0, -1},
 	"fdatasync": {unix.SYS_FDATASYNC, 0, -1}, "fsync": {unix.SYS_FSYNC, 0, -1}, "mmap": {unix.SYS_MMAP, 4, -1},
 	"linkat": {unix.SYS_LINKAT, -1, 1}, "renameat": {unix.SYS_RENAMEAT, -1, 1}, "unlinkat": {unix.SYS_UNLINKAT, -1, 1},
+	"fallocate": {unix.SYS_FALLOCATE, 0, -1}, "mkdirat": {unix.SYS_MKDIRAT, -1, 1}, "fchmodat": {unix.SYS_FCHMODAT, -1, 1},
 }
 
 // ask makes the kernel ask about all guarded calls of this process, from all of its threads, and passes the handle on

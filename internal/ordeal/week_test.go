@@ -131,7 +131,12 @@ func drainAll(t *testing.T, box *outbox.Outbox, platform outbox.Platform, log ou
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var run sync.WaitGroup
-	run.Go(func() { _ = box.Run(ctx, platform, log) })
+	run.Go(func() {
+		if err := box.Run(ctx, platform, log); err != nil {
+			t.Error(err)
+			cancel()
+		}
+	})
 	failures := map[stead.Code]int{} // as often as somebody looked
 	look := time.NewTicker(25 * time.Millisecond)
 	defer look.Stop()

@@ -56,7 +56,7 @@ func inspect(tx *bolt.Tx, key ed25519.PublicKey) (in Inspection, err error) {
 	if err := checkFormat(string(meta.Get([]byte("format")))); err != nil {
 		return in, err
 	}
-	mine, _, err := decodeCard(meta.Get([]byte("card")))
+	owner, _, err := decodeCard(meta.Get([]byte("card")))
 	if err != nil {
 		return in, damaged("%w", err)
 	}
@@ -65,7 +65,7 @@ func inspect(tx *bolt.Tx, key ed25519.PublicKey) (in Inspection, err error) {
 		return in, damaged("a value of the meta bucket has another length")
 	}
 	m := decodeMark(head)
-	in.Head = audit.Head{Device: stead.DeviceID(mine.Device), Epoch: mine.Epoch, Seq: m.Seq, Leaf: m.Leaf}
+	in.Head = audit.Head{Device: stead.DeviceID(owner.Device), Epoch: owner.Epoch, Seq: m.Seq, Leaf: m.Leaf}
 	var last uint64
 	c := pending.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {

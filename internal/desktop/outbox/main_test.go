@@ -26,8 +26,6 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(childRole) {
 	case "":
 		os.Exit(m.Run())
-	case "append":
-		childAppend(childFile)
 	case "work":
 		childWork(childFile)
 	case "full":

@@ -32,7 +32,7 @@ func (e *Evidence) Entries() iter.Seq2[store.LoggedEntry, error] {
 	}
 	logged := rows(e, "SELECT l.position, "+intakeColumns+" FROM log_entries l JOIN intake ON idx = l.intake ORDER BY l.position", read)
 	others := rows(e, "SELECT -1, "+intakeColumns+
-		" FROM intake WHERE NOT EXISTS (SELECT 1 FROM log_entries l WHERE l.intake = idx) ORDER BY idx", read)
+		" FROM intake WHERE idx NOT IN ("+everLogged+") ORDER BY idx", read)
 	return func(yield func(store.LoggedEntry, error) bool) {
 		for _, part := range []iter.Seq2[store.LoggedEntry, error]{logged, others} {
 			for entry, err := range part {
