@@ -227,7 +227,7 @@ func (l *Log) VerifyTree(check audit.LedgerCheck) (audit.LedgerProof, error) {
 	broken := func(format string, args ...any) (audit.LedgerProof, error) {
 		return proof, &audit.LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
 	}
-	if _, err := check.Keys.Open(l.note); err != nil {
+	if _, err := check.Keys.OpenNewest(l.note); err != nil {
 		return broken("the newest checkpoint: %v", err)
 	}
 	var tree audit.Tree
