@@ -70,6 +70,7 @@ type LedgerProof struct {
 	Checkpoints int64      // checkpoints that agree with the records
 	Unknown     int64      // of these, older ones signed by keys that were not given
 	Chains      int        // devices' epochs, each without a gap that no record of the platform explains
+	Statements  int64      // statements about the log, each with its record
 	Bridged     int64      // records of devices that the log does not hold, as records of the platform say (ChainBridged)
 }
 
@@ -210,6 +211,7 @@ func (v *ledgerVerifier) take(position int64, f *finding) error {
 	}
 	v.proof.Bridged += bridged
 	if f.stated != nil {
+		v.proof.Statements++
 		if what := v.keyed.take(v.read-1, f.stated); what != "" {
 			return broken("%s", what)
 		}

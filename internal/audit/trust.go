@@ -54,7 +54,10 @@ func (f KeyFile) Follow(statements [][]byte) (LogKeys, error) {
 			if h.At.After(since) {
 				since, followed = h.At, followed+1
 				good = slices.DeleteFunc(good, func(key string) bool { return strings.HasPrefix(key, h.Origin+"+") })
-				good, all = append(good, h.Key), append(all, h.Key)
+				good = append(good, h.Key)
+				if !known(all, h.Key) {
+					all = append(all, h.Key)
+				}
 			}
 			continue
 		}
@@ -62,18 +65,26 @@ func (f KeyFile) Follow(statements [][]byte) (LogKeys, error) {
 		if err != nil {
 			return LogKeys{}, err
 		}
-		if h, err := now.OpenHandover(s); err == nil && !slices.Contains(all, h.Key) {
+		if h, err := now.OpenHandover(s); err == nil && !known(all, h.Key) {
 			good, all, followed = append(good, h.Key), append(all, h.Key), followed+1
 		}
 	}
-	slices.Sort(all)
-	keys, err := ParseLogKeys(strings.Join(slices.Compact(all), "\n"))
+	keys, err := ParseLogKeys(strings.Join(all, "\n"))
 	if err != nil {
 		return LogKeys{}, err
 	}
 	now, err := ParseLogKeys(strings.Join(good, "\n"))
 	keys.now, keys.followed = now.verifiers, followed
 	return keys, err
+}
+
+// known reports whether the key is among those, however they are written.
+func known(among []string, key string) bool {
+	id, err := signerOf(key)
+	return err == nil && slices.ContainsFunc(among, func(other string) bool {
+		one, err := signerOf(other)
+		return err == nil && one == id
+	})
 }
 
 // Followed is how many handovers led from the keys that were given to the others.
@@ -217,8 +228,10 @@ func (c *custody) take(place int64, s *stated) (what string) {
 // fits holds a record to the statement that it names.
 func (s *stated) fits(signed []byte) (what string) {
 	h, r, err := ReadStatement(signed)
+	var unverified *note.UnverifiedNoteError
+	_, noKeys := note.Open(signed, note.VerifierList())
 	switch {
-	case err != nil || (r != nil) != s.restored:
+	case err != nil || !errors.As(noKeys, &unverified) || (r != nil) != s.restored:
 		return "names a statement about the log that is not of its kind"
 	case s.restored:
 		return ""

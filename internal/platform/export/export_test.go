@@ -32,7 +32,7 @@ func python(t testing.TB) func(args ...string) (code int, out string) {
 		t.Skip("THE SECOND VERIFIER WAS NOT RUN: there is no python3 here; install it with: apt-get install python3")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"proof.py", "verify.py"} {
+	for _, name := range []string{"proof.py", "trust.py", "verify.py"} {
 		if err := os.WriteFile(filepath.Join(dir, name), audit.Papers()[name], 0o600); err != nil {
 			t.Fatal(err)
 		}
