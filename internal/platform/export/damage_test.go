@@ -178,7 +178,9 @@ func proven(all []member) string {
 			b, _ := json.Marshal(v)
 			out = append(out, m.name+string(b))
 		case m.name == "keys.txt":
-			out = append(out, m.name+strings.TrimSpace(string(m.data)))
+			keys := strings.Fields(string(m.data)) // in any order
+			slices.Sort(keys)
+			out = append(out, m.name+strings.Join(keys, "\n"))
 		case strings.HasSuffix(m.name, ".ndjson"):
 			out = append(out, m.name+strings.Join(provenLines(m), "\n"))
 		case strings.Contains(m.name, "."):
@@ -257,7 +259,7 @@ func TestDamageIsReportedByBothVerifiers(t *testing.T) {
 	w.history()
 	past, _ := w.export(w.options())
 	w.live(bo)
-	w.sequence()
+	w.trouble()
 	path, _ := w.export(w.options())
 	older, pristine := membersOf(t, past), membersOf(t, path)
 	s := newSecond(t)
