@@ -279,3 +279,36 @@ func TestEvidenceIsWholeInBothVerifiers(t *testing.T) {
 func (l *lie) member(name string) *member {
 	return &l.all[slices.IndexFunc(l.all, func(m member) bool { return m.name == name })]
 }
+
+// TestAMembersNoticeIsAPieceOfProof: the checkpoint that a notice carries shows a log that was written anew.
+func TestAMembersNoticeIsAPieceOfProof(t *testing.T) {
+	w := newWorld(t)
+	w.history()
+	path, _ := w.export(w.options())
+	var list []store.Notice
+	w.update(func(tx store.Tx) (err error) {
+		list, err = tx.Notices(ana.ID, 10)
+		return err
+	})
+	if len(list) < 2 {
+		t.Fatalf("%+v", list)
+	}
+	var held audit.Checkpoint
+	for _, n := range list {
+		b, err := bundle.Open(t.Context(), path)
+		w.must(err)
+		keys, err := ownKeys(b)
+		w.must(err)
+		if held, err = keys.Open([]byte(n.Proof)); err != nil || held.Size == 0 {
+			t.Fatalf("%+v: %v", n, err)
+		}
+		if _, err := b.Verify(bundle.Check{Keys: keys, OwnKeys: true, Trusted: &held}); err != nil {
+			t.Errorf("%+v: %v", held, err)
+		}
+		held.Root[0] ^= 1 // as if the log were another than the one that the member was told of
+		if _, err := b.Verify(bundle.Check{Keys: keys, OwnKeys: true, Trusted: &held}); exitOf(err) != 1 {
+			t.Errorf("%+v: %v", held, err)
+		}
+		w.must(b.Close())
+	}
+}
