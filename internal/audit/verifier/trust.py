@@ -14,8 +14,8 @@ def key_file(text):
     lines = [line.strip(" \t\v\f\r\x85\xa0") for line in text.decode("utf-8").split("\n")]
     people = [line[9:] for line in lines if line.startswith("recovery ")]
     keys = parse_keys("\n".join(line for line in lines if not line.startswith("recovery ")).encode())
-    recovery = parse_keys("\n".join(people).encode()) if people else {}
-    need(len(recovery) != 1 and len(recovery) == len({n for n, _ in recovery}) == len(set(recovery.values())),
+    recovery = dict(one_key(line.strip()) for line in people)
+    need(len(recovery) != 1 and len(people) == len({n for n, _ in recovery}) == len(set(recovery.values())),
          "of recovery keys there are two at least, each of another person")
     return keys, recovery
 
