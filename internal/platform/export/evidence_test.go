@@ -164,6 +164,33 @@ func TestOneOlderKeyLeadsToTheNewest(t *testing.T) {
 	}
 }
 
+// TestAStatementWithoutARecordIsReported: what somebody slips into the platform's file beside the log.
+func TestAStatementWithoutARecordIsReported(t *testing.T) {
+	w := newWorld(t)
+	w.history()
+	w.handOver(signer(2))
+	w.sequence()
+	prove := func() error {
+		e := w.evidence()
+		lines, err := e.Keys()
+		w.must(err)
+		keys, err := audit.ParseLogKeys(strings.Join(lines, "\n"))
+		w.must(err)
+		proof, err := audit.VerifyLedger(e, audit.LedgerCheck{Keys: keys})
+		if err == nil && proof.Statements != 1 {
+			t.Errorf("%+v", proof)
+		}
+		return err
+	}
+	w.must(prove())
+	w.update(func(tx store.Tx) error {
+		return tx.PutStatement(store.Statement{Kind: store.StatementHandover, Note: "slipped in", At: tx.Now()})
+	})
+	if err := prove(); exitOf(err) != 1 || !strings.Contains(err.Error(), "that no record names") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestAStolenKeySignsNoMore: a checkpoint that the stolen key signed after the people had replaced it is reported, true
 // as its root may be.
 func TestAStolenKeySignsNoMore(t *testing.T) {
