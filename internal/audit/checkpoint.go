@@ -78,7 +78,11 @@ func LogKey(origin string, key ed25519.PublicKey) (string, error) {
 }
 
 // LogKeys are the keys of a log that a verifier trusts.
-type LogKeys struct{ verifiers note.Verifiers }
+type LogKeys struct {
+	verifiers note.Verifiers
+	now       note.Verifiers // see OpenNewest; nil when that is all of them
+	followed  int
+}
 
 // ParseLogKeys reads verifier keys, one a line; empty lines and those that begin with # are passed over.
 func ParseLogKeys(text string) (LogKeys, error) {
@@ -97,7 +101,7 @@ func ParseLogKeys(text string) (LogKeys, error) {
 	if len(list) == 0 {
 		return LogKeys{}, errors.New("there is no log key")
 	}
-	return LogKeys{note.VerifierList(list...)}, nil
+	return LogKeys{verifiers: note.VerifierList(list...)}, nil
 }
 
 // Open returns the checkpoint when one of the keys signed it and the key's name is its origin. Signatures of keys it

@@ -70,6 +70,7 @@ type LedgerProof struct {
 	Checkpoints int64      // checkpoints that agree with the records
 	Unknown     int64      // of these, older ones signed by keys that were not given
 	Chains      int        // devices' epochs, each without a gap that no record of the platform explains
+	Statements  int64      // statements about the log, each with its record
 	Bridged     int64      // records of devices that the log does not hold, as records of the platform say (ChainBridged)
 }
 
@@ -112,6 +113,7 @@ type ledgerVerifier struct {
 	last   int64 // index of the last record in the log
 	read   int64
 	chains chains
+	keyed  *custody
 
 	note  []byte // the next signed checkpoint; nil when there is none
 	claim Checkpoint
@@ -127,6 +129,10 @@ func (v *ledgerVerifier) run(src LedgerSource, read func() error) error {
 	nextNote, stopNotes := iter.Pull2(src.Checkpoints())
 	defer stopNotes()
 	v.nextNote = nextNote
+	var err error
+	if v.keyed, err = newCustody(src); err != nil {
+		return err
+	}
 	if err := v.advance(); err != nil {
 		return err
 	}
@@ -134,6 +140,9 @@ func (v *ledgerVerifier) run(src LedgerSource, read func() error) error {
 		return err
 	}
 	if err := read(); err != nil {
+		return err
+	}
+	if err := v.keyed.whole(); err != nil {
 		return err
 	}
 	heads, err := src.Heads()
@@ -201,6 +210,12 @@ func (v *ledgerVerifier) take(position int64, f *finding) error {
 		return broken("%s", what)
 	}
 	v.proof.Bridged += bridged
+	if f.stated != nil {
+		v.proof.Statements++
+		if what := v.keyed.take(v.read-1, f.stated); what != "" {
+			return broken("%s", what)
+		}
+	}
 	if position < 0 {
 		return nil
 	}
@@ -256,7 +271,8 @@ func (v *ledgerVerifier) signedHere() error {
 		if v.claim.Root != v.tree.Root() {
 			return whole("the first %d records are not those that were signed, and the first %d are: history was rewritten between", size, v.proof.Checkpoint.Size)
 		}
-		opened, err := v.Keys.Open(v.note)
+		opened, signers, err := v.Keys.open(v.note)
+		ended, counts := v.keyed.counts(signers, size)
 		switch {
 		case err == nil && opened != v.claim:
 			return whole("the checkpoint of %d records says two things", size)
@@ -264,6 +280,8 @@ func (v *ledgerVerifier) signedHere() error {
 			v.proof.Unknown++
 		case err != nil:
 			return whole("the checkpoint of %d records: %v", size, err)
+		case !counts:
+			return signedByEnded(size, ended)
 		}
 		v.proof.Checkpoint, v.proof.Signed = v.claim, v.note
 		v.proof.Checkpoints++

@@ -20,6 +20,7 @@ type finding struct {
 	seq    uint64
 	prev   [32]byte
 	bridge *bridge // of a record of the kind ChainBridged
+	stated *stated // of one of the kinds LedgerKey and LedgerRestored
 }
 
 // look fills the finding from the row and keeps nothing of it.
@@ -39,6 +40,8 @@ func (f *finding) look(row *LedgerRow) {
 		f.chain, f.seq, f.prev = chainID{v.device, v.epoch}, v.seq, v.prev
 	case v.kind == ChainBridged:
 		f.bridge = readBridge(v.body)
+	case v.kind == LedgerKey || v.kind == LedgerRestored:
+		f.stated = readStated(v.kind, v.body)
 	}
 }
 

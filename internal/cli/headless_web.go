@@ -133,6 +133,9 @@ func (r *run) asMember(ctx context.Context) (string, error) {
 	if err == nil && strings.Count(notices, "Lena Ortiz") < 2 {
 		err = errors.New("the member was not told of start and end")
 	}
+	if err == nil && !strings.Contains(notices, "Proof reference: ") {
+		err = errors.New("the member got no proof to keep")
+	}
 	return "told of start and end", err
 }
 

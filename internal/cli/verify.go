@@ -25,7 +25,7 @@ type verifyCommand struct {
 	Bundle  string `help:"A bundle that stead audit export wrote." placeholder:"FILE" type:"path" xor:"subject" required:""`
 	Outbox  string `help:"A device's outbox, while Stead does not run there." placeholder:"FILE" type:"path" xor:"subject" required:""`
 	Trusted string `help:"A checkpoint of this ledger that was kept elsewhere: shows that nothing was rewritten or rolled back since." name:"trusted-checkpoint" placeholder:"FILE" type:"path"`
-	Key     string `help:"The log's verifier keys, one a line, as kept elsewhere. Without it, those that the ledger itself names. With --outbox: the device's public key, in hex." placeholder:"FILE" type:"path"`
+	Key     string `help:"The log's verifier keys, one a line, as kept elsewhere; an older one is enough, since handovers are followed. Recovery keys, on lines that begin with the word recovery, show that a stolen key was replaced. Without the file, those that the ledger itself names. With --outbox: the device's public key, in hex." placeholder:"FILE" type:"path"`
 	Token   string `help:"An access token of somebody who may read the trail: with an address, proves the records and not only their hashes." name:"token-file" placeholder:"FILE" type:"path"`
 	Keyring string `help:"With --outbox: the keyring's name of this machine's own keys, which open the records (stead, or stead-demo for the demo)." placeholder:"NAME"`
 	Save    string `help:"Write the newest checkpoint here when all is proven, to keep it elsewhere." name:"save-checkpoint" placeholder:"FILE" type:"path"`
@@ -37,6 +37,9 @@ type verifyCommand struct {
 type verified struct {
 	audit.LedgerProof
 	own      []string         // verifier keys that the ledger names itself
+	followed int              // handovers that led from the keys that were given to others
+	signed   int64            // of a bundle: chains that their device signed to the end
+	claimed  int64            // of a bundle: records that devices signed to have beyond those
 	tree     bool             // only the hashes were read, not the records
 	bundle   *bundle.Manifest // nil but for a bundle
 	noChains bool             // no heads of devices were there to compare with
@@ -123,6 +126,7 @@ func (c *verifyCommand) verifyFile(ctx context.Context, progress func(int64)) (v
 	if check.Keys, v.own, err = c.keys(source); err != nil {
 		return v, err
 	}
+	v.followed = check.Keys.Followed()
 	if check.Trusted, err = c.trusted(check.Keys); err != nil {
 		return v, err
 	}
@@ -166,10 +170,13 @@ func ledgerFile(path string) (string, error) {
 	return "", stead.Errorf(stead.CodeLedgerUnusable, "there is no platform.db in %s", path).Because(err)
 }
 
-// keyed is a ledger that names its own verifier keys.
-type keyed interface{ Keys() ([]string, error) }
+// keyed is a ledger that names its own verifier keys, and has the statements by which they changed.
+type keyed interface {
+	Keys() ([]string, error)
+	audit.StatementSource
+}
 
-// keys returns those that were given, or else the ledger's own, which it returns in any case.
+// keys returns those that were given and those to which they lead, or else the ledger's own, which it returns in any case.
 func (c *verifyCommand) keys(source keyed) (keys audit.LogKeys, own []string, err error) {
 	if own, err = source.Keys(); err != nil && c.Key == "" {
 		return keys, nil, err
@@ -187,10 +194,19 @@ func (c *verifyCommand) keys(source keyed) (keys audit.LogKeys, own []string, er
 	if err != nil {
 		return keys, own, err
 	}
-	if keys, err = audit.ParseLogKeys(string(text)); err != nil {
+	file, err := audit.ParseKeyFile(string(text))
+	if err == nil {
+		keys, err = file.Follow(nil)
+	}
+	if err != nil {
 		return keys, own, stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", c.Key, err).Because(err)
 	}
-	return keys, own, nil
+	said, err := source.Statements()
+	if err != nil {
+		return keys, own, err
+	}
+	keys, err = file.Follow(said.Notes)
+	return keys, own, err
 }
 
 // trusted reads the checkpoint that was kept elsewhere. That its signer is among the ledger's own keys is the ledger's

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"stead/internal/audit/tiles"
 	"stead/internal/stead"
 
+	"stead/internal/desktop/client"
 	"stead/internal/desktop/outbox"
 	"stead/internal/desktop/vault"
 )
@@ -30,11 +30,12 @@ func (c *verifyCommand) verifyBundle(ctx context.Context, progress func(int64)) 
 	if check.Keys, v.own, err = c.keys(b); err != nil {
 		return v, err
 	}
+	v.followed = check.Keys.Followed()
 	if check.Trusted, err = c.trusted(check.Keys); err != nil {
 		return v, err
 	}
 	proof, err := b.Verify(check)
-	v.LedgerProof, v.bundle = proof.LedgerProof, &proof.Manifest
+	v.LedgerProof, v.bundle, v.signed, v.claimed = proof.LedgerProof, &proof.Manifest, proof.Signed, proof.Claimed
 	return v, err
 }
 
@@ -52,7 +53,9 @@ func (c *verifyCommand) verifyURL(ctx context.Context, progress func(int64)) (v 
 		}
 		token = stead.Secret(strings.TrimSpace(string(text)))
 	}
-	log, err := tiles.Open(ctx, c.Ledger, token, &http.Client{Timeout: tileTimeout})
+	web := client.NewHTTP() // finds the demo's names, and sends what is meant for this machine to no proxy
+	web.Timeout = tileTimeout
+	log, err := tiles.Open(ctx, c.Ledger, token, web)
 	if err != nil {
 		return v, err
 	}
@@ -60,6 +63,7 @@ func (c *verifyCommand) verifyURL(ctx context.Context, progress func(int64)) (v 
 	if check.Keys, v.own, err = c.keys(log); err != nil {
 		return v, err
 	}
+	v.followed = check.Keys.Followed()
 	if check.Trusted, err = c.trusted(check.Keys); err != nil {
 		return v, err
 	}

@@ -29,6 +29,12 @@ func (c *verifyCommand) write(out io.Writer, p verified) error {
 	if p.Bridged > 0 {
 		fmt.Fprintf(&b, "  %d records of devices are not in the log; records of the platform name them and say why\n", p.Bridged)
 	}
+	if p.followed > 0 {
+		fmt.Fprintf(&b, "  %d handovers lead from the keys in %s to the one that signs now\n", p.followed, c.Key)
+	}
+	if p.Statements > 0 {
+		fmt.Fprintf(&b, "  %d statements about the log (its keys, restores) are there, each under its record\n", p.Statements)
+	}
 	if p.Pending > 0 {
 		fmt.Fprintf(&b, "  %d records were taken in and are not in the log yet: nothing is signed over them\n", p.Pending)
 	}
@@ -55,8 +61,13 @@ func writeBundle(b *strings.Builder, p verified) {
 		m.Sessions.Started, m.Sessions.Live, ended, m.Sessions.Refused)
 	fmt.Fprintf(b, "  texts: %d are those that the records commit to; %d withheld, %d older than asked for, %d erased, %d never there\n",
 		m.Texts.Opened, m.Texts.Redacted, m.Texts.Since, m.Texts.Erased, m.Texts.Absent)
+	fmt.Fprintf(b, "  devices: %d of %d chains are signed by their device up to their last record; %d quarantined records are those that were kept\n",
+		p.signed, p.Chains, m.Quarantined)
+	if p.claimed > 0 {
+		fmt.Fprintf(b, "  devices signed to have %d records more than the platform does: they may be on their way\n", p.claimed)
+	}
 	fmt.Fprintf(b, "  notices: each start and each end of an opened session has one; %d hidden, %d shown, %d read\n", m.Notices.Hidden, m.Notices.Released, m.Notices.Read)
-	fmt.Fprintf(b, "  the platform's word alone: roles and privileges of today, times of notices, who a pseudonym is\n")
+	fmt.Fprintf(b, "  the platform's word alone: roles and privileges of today, times of notices, who a pseudonym is; %d doubts about records\n", m.Doubts)
 }
 
 // verifyJSON is what --json prints.
@@ -73,6 +84,10 @@ type verifyJSON struct {
 	Trusted     bool             `json:"trusted_checkpoint_given"`
 	TreeOnly    bool             `json:"tree_only,omitempty"` // the records themselves were not read
 	Bridged     int64            `json:"bridged"`
+	Statements  int64            `json:"statements"`
+	Followed    int              `json:"handovers_followed"`
+	Signed      int64            `json:"chains_signed_by_device,omitempty"`
+	Claimed     int64            `json:"records_claimed_beyond,omitempty"`
 	Bundle      *bundle.Manifest `json:"bundle,omitempty"`
 	Broken      *brokenJSON      `json:"broken,omitempty"`
 }
@@ -87,7 +102,8 @@ type brokenJSON struct {
 func (c *verifyCommand) writeJSON(out io.Writer, p verified, broken *audit.LedgerBroken) error {
 	answer := verifyJSON{Proven: broken == nil, Origin: p.Checkpoint.Origin, Records: p.Checkpoint.Size, Root: p.Checkpoint.Root[:], Pending: p.Pending,
 		Chains: p.Chains, Checkpoints: p.Checkpoints, UnknownKeys: p.Unknown, KeysGiven: c.Key != "", Trusted: c.Trusted != "",
-		TreeOnly: p.tree, Bridged: p.Bridged, Bundle: p.bundle}
+		TreeOnly: p.tree, Bridged: p.Bridged, Statements: p.Statements, Followed: p.followed, Signed: p.signed,
+		Claimed: p.claimed, Bundle: p.bundle}
 	if broken != nil {
 		answer.Broken = &brokenJSON{What: broken.What}
 		if broken.Index != 0 {

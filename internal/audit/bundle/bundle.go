@@ -13,6 +13,9 @@ import (
 // Format is what a manifest of this version names itself.
 const Format = "stead-bundle/1"
 
+// documents is how many members are for readers and not looked at.
+const documents = 6
+
 // RecordsPerMember is how many records one member holds; only the last may hold fewer.
 const RecordsPerMember = 65536
 
@@ -20,9 +23,13 @@ const RecordsPerMember = 65536
 const (
 	memberCheckpoint  = "checkpoint"
 	memberCheckpoints = "checkpoints.entries"
+	memberStatements  = "statements.entries"
 	memberKeys        = "keys.txt"
 	memberPending     = "pending.entries"
 	memberHeads       = "heads.ndjson"
+	memberSigned      = "signed.ndjson"
+	memberQuarantined = "quarantined.ndjson"
+	memberDoubts      = "doubts.ndjson"
 	memberDevices     = "devices.ndjson"
 	memberStaff       = "staff.ndjson"
 	memberTexts       = "texts.ndjson"
@@ -35,11 +42,12 @@ func memberRecords(i int) string { return fmt.Sprintf("records/%06d.entries", i)
 
 // members lists the names of a bundle's members in their order.
 func members(records int) []string {
-	out := []string{"README.txt", "FORMAT.md", "vectors.json", "proof.py", "verify.py", memberCheckpoint, memberCheckpoints, memberKeys}
+	out := []string{"README.txt", "FORMAT.md", "vectors.json", "proof.py", "trust.py", "verify.py", memberCheckpoint, memberCheckpoints, memberStatements, memberKeys}
 	for i := range records {
 		out = append(out, memberRecords(i))
 	}
-	return append(out, memberPending, memberHeads, memberDevices, memberStaff, memberTexts, memberSessions, memberNotices, memberManifest)
+	return append(out, memberPending, memberHeads, memberSigned, memberQuarantined, memberDoubts, memberDevices, memberStaff, memberTexts,
+		memberSessions, memberNotices, memberManifest)
 }
 
 // The limits of what is read.
@@ -68,6 +76,10 @@ type Manifest struct {
 	Notices     NoticeCounts  `json:"notices"`
 	Devices     int64         `json:"devices"`
 	Staff       int64         `json:"staff"`
+	Statements  int64         `json:"statements"`
+	SignedHeads int64         `json:"signed_heads"`
+	Quarantined int64         `json:"quarantined"`
+	Doubts      int64         `json:"doubts"`
 	Members     []Member      `json:"members"`
 }
 
@@ -137,6 +149,30 @@ type Head struct {
 	Epoch  string `json:"epoch"`
 	Seq    int64  `json:"seq"`
 	Leaf   string `json:"leaf"`
+}
+
+// SignedHead is a line of signed.ndjson: a head of a chain with its device's signature.
+type SignedHead struct {
+	Device    string `json:"device"`
+	Epoch     string `json:"epoch"`
+	Seq       int64  `json:"seq"`
+	Leaf      string `json:"leaf"`
+	Signature string `json:"signature"`
+}
+
+// Quarantined is a line of quarantined.ndjson: what a device delivered in the place of a record and is none.
+type Quarantined struct {
+	Device   string  `json:"device"`
+	Epoch    string  `json:"epoch"`
+	Seq      int64   `json:"seq"`
+	Said     string  `json:"said"`     // with what the device was refused before, by its own account
+	Envelope *string `json:"envelope"` // in base64; null when redacted
+}
+
+// Doubt is a line of doubts.ndjson: why the platform doubts what the record at the place says. It is its word alone.
+type Doubt struct {
+	Place int64  `json:"place"`
+	Doubt string `json:"doubt"`
 }
 
 // Device is a line of devices.ndjson. Enrolled and Revoked are places of records.

@@ -19,7 +19,20 @@ type Facts struct {
 	Claims   map[[16]byte][]int64
 	Starts   map[[16]byte][2]int64 // the first and the last
 	Heads    map[[2]string]int64   // sequence of each chain's head, by device and epoch
+	Kept     map[KeptAt]Kept       // what lies in quarantine
 }
+
+// KeptAt is the place of a quarantined record in its chain.
+type KeptAt struct {
+	Device, Epoch string
+	Seq           int64
+}
+
+// Kept is what a record of the platform says of a quarantined one.
+type Kept struct{ Leaf, Said string }
+
+// WhyQuarantined is why a chain was bridged over a record that is kept as evidence.
+const WhyQuarantined = "quarantined"
 
 // SessionFacts says where a session's records are; -1 for none.
 type SessionFacts struct {
@@ -47,7 +60,7 @@ type Enrolment struct {
 // NewFacts returns facts of no records.
 func NewFacts() *Facts {
 	return &Facts{Sessions: map[[16]byte]*SessionFacts{}, Enrolled: map[string]Enrolment{}, Revoked: map[string]int64{}, Wrote: map[string][8]byte{},
-		Claims: map[[16]byte][]int64{}, Starts: map[[16]byte][2]int64{}, Heads: map[[2]string]int64{}}
+		Claims: map[[16]byte][]int64{}, Starts: map[[16]byte][2]int64{}, Heads: map[[2]string]int64{}, Kept: map[KeptAt]Kept{}}
 }
 
 // Take adds the record of the next place. The error says what about it contradicts the records before.
@@ -73,6 +86,14 @@ func (f *Facts) Take(place int64, r audit.Record) error {
 		epoch, _ := r.Body["epoch"].(string)
 		last, _ := r.Body["last"].(int64)
 		f.Heads[[2]string{device, epoch}] = last
+		if r.Body["why"] == WhyQuarantined {
+			if r.Body["first"] != last {
+				return errors.New("quarantines more than one record")
+			}
+			leaf, _ := r.Body["leaf"].(string)
+			said, _ := r.Body["said"].(string)
+			f.Kept[KeptAt{device, epoch, last}] = Kept{leaf, said}
+		}
 	}
 	if !r.Kind.FromDevice() {
 		return nil

@@ -73,7 +73,7 @@ func TestWriterKeepsTheOrder(t *testing.T) {
 	if err := w.View(Manifest{}); err == nil {
 		t.Error("a view that the format does not have")
 	}
-	if err := w.Log(nil, nil, func() error { return w.Entry(make([]byte, audit.MaxEnvelope+1)) }); err == nil {
+	if err := w.Log(nil, nil, nil, func() error { return w.Entry(make([]byte, audit.MaxEnvelope+1)) }); err == nil {
 		t.Error("an entry that is too long for its length")
 	}
 }

@@ -83,6 +83,17 @@ func (b *Bundle) Hashes() iter.Seq2[audit.StoredHash, error] {
 // Checkpoints implements audit.LedgerSource.
 func (b *Bundle) Checkpoints() iter.Seq2[[]byte, error] { return b.entries(memberCheckpoints) }
 
+// Statements implements audit.StatementSource.
+func (b *Bundle) Statements() (s audit.Statements, err error) {
+	for note, err := range b.entries(memberStatements) {
+		if err != nil {
+			return s, err
+		}
+		s.Notes = append(s.Notes, note)
+	}
+	return s, nil
+}
+
 // Heads implements audit.LedgerSource.
 func (b *Bundle) Heads() ([]audit.Head, error) {
 	var all []audit.Head

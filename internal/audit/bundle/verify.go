@@ -24,6 +24,8 @@ type Check struct {
 type Proof struct {
 	audit.LedgerProof
 	Manifest Manifest // all of it but Tool and MadeMS was counted
+	Signed   int64    // chains of which the device signed the last record in the log, and by that all of them
+	Claimed  int64    // records that devices signed to have beyond those
 }
 
 // Verify checks all that section 10 of FORMAT.md lists. The error is a *audit.LedgerBroken that names the first thing that
@@ -44,12 +46,13 @@ func (b *Bundle) Verify(check Check) (Proof, error) {
 	v := &verifier{Bundle: b, m: m, facts: NewFacts(), progress: check.Progress}
 	for _, step := range []func() error{
 		func() error { return v.log(proof.LedgerProof, check.OwnKeys) },
-		v.records, v.chains, v.devices, v.sessions, v.notices, v.staff,
+		v.readSigned, v.records, v.chains, v.quarantined, v.devices, v.signatures, v.sessions, v.notices, v.staff,
 	} {
 		if err := step(); err != nil {
 			return proof, err
 		}
 	}
+	proof.Signed, proof.Claimed = v.fully, v.claimed
 	return proof, nil
 }
 
@@ -60,6 +63,10 @@ type verifier struct {
 	facts    *Facts
 	progress func(int64)
 	owed     map[owedNotice]int // notices that sessions call for and that were not seen yet
+
+	signed         map[[2]string][]*signedHead // by chain
+	public         map[string][]byte           // keys of the devices
+	fully, claimed int64                       // see Proof
 }
 
 // log holds the manifest to what was proven.
@@ -74,7 +81,7 @@ func (v *verifier) log(p audit.LedgerProof, own bool) error {
 	case own && p.Unknown > 0:
 		return broken("%d checkpoints were signed by keys that the bundle does not name", p.Unknown)
 	case v.m.Origin != p.Checkpoint.Origin || v.m.Size != p.Checkpoint.Size || v.m.Root != hex.EncodeToString(p.Checkpoint.Root[:]) ||
-		v.m.Checkpoints != p.Checkpoints || v.m.Pending != p.Pending:
+		v.m.Checkpoints != p.Checkpoints || v.m.Statements != p.Statements || v.m.Pending != p.Pending:
 		return broken("the manifest names another log")
 	}
 	return nil
@@ -85,6 +92,10 @@ func (v *verifier) records() error {
 	next, stop := iter.Pull2(lines[Texts](v.Bundle, memberTexts))
 	defer stop()
 	line, err, more := next()
+	doubts, stopDoubts := iter.Pull2(lines[Doubt](v.Bundle, memberDoubts))
+	defer stopDoubts()
+	doubted := &doubted{next: doubts}
+	doubted.advance()
 	var found TextCounts
 	for row, failed := range v.rows() {
 		if failed != nil {
@@ -102,7 +113,7 @@ func (v *verifier) records() error {
 		}
 		r, err2 := audit.Decode(row.Envelope)
 		if err2 == nil {
-			err2 = v.facts.Take(place, r)
+			err2 = errors.Join(v.facts.Take(place, r), v.passes(r, row.Envelope), doubted.take(place, r))
 		}
 		if err2 != nil {
 			return bad(err2)
@@ -117,6 +128,9 @@ func (v *verifier) records() error {
 			return bad(err)
 		}
 		line, err, more = next()
+	}
+	if err == nil {
+		err = doubted.whole(v.m.Doubts)
 	}
 	switch {
 	case err != nil:
@@ -196,6 +210,7 @@ func (v *verifier) chains() error {
 
 func (v *verifier) devices() error {
 	seen := map[string]bool{}
+	v.public = map[string][]byte{}
 	for d, err := range lines[Device](v.Bundle, memberDevices) {
 		if err != nil {
 			return err
@@ -205,7 +220,7 @@ func (v *verifier) devices() error {
 		if bad != nil || worse != nil || seen[d.Device] {
 			return broken("device %s is none, or there twice", d.Device)
 		}
-		seen[d.Device] = true
+		seen[d.Device], v.public[d.Device] = true, key
 		id := audit.KeyID(key)
 		wrote, has := v.facts.Wrote[d.Device]
 		enrolment, enrolled := v.facts.Enrolled[d.Device]

@@ -32,7 +32,7 @@ func NewWriter(w io.Writer) (*Writer, error) {
 	b := &Writer{zip: zip.NewWriter(w)}
 	papers := audit.Papers()
 	papers["README.txt"] = []byte(readme)
-	for _, name := range members(0)[:5] {
+	for _, name := range members(0)[:documents] {
 		if err := b.whole(name, papers[name]); err != nil {
 			return nil, err
 		}
@@ -82,8 +82,8 @@ func (b *Writer) whole(name string, data []byte) error {
 }
 
 // Log writes the newest checkpoint and the verifier keys, one a line, and begins the checkpoints: Entry adds each, the
-// smallest first.
-func (b *Writer) Log(newest, keys []byte, checkpoints func() error) error {
+// smallest first. Behind them lie the statements.
+func (b *Writer) Log(newest, keys []byte, statements [][]byte, checkpoints func() error) error {
 	if err := b.whole(memberCheckpoint, newest); err != nil {
 		return err
 	}
@@ -92,6 +92,14 @@ func (b *Writer) Log(newest, keys []byte, checkpoints func() error) error {
 	}
 	if err := checkpoints(); err != nil {
 		return err
+	}
+	if err := b.begin(memberStatements); err != nil {
+		return err
+	}
+	for _, s := range statements {
+		if err := b.Entry(s); err != nil {
+			return err
+		}
 	}
 	return b.whole(memberKeys, keys)
 }
@@ -123,12 +131,18 @@ func (b *Writer) Record(envelope []byte) error {
 // Pending begins the records that are not in the log yet: Entry adds each.
 func (b *Writer) Pending() error { return b.begin(memberPending) }
 
-// View begins the member in which lines of this type lie: Line adds each. The views come in the order Head, Device,
-// Person, Texts, Session, Notice.
+// View begins the member in which lines of this type lie: Line adds each. The views come in the order Head,
+// SignedHead, Quarantined, Doubt, Device, Person, Texts, Session, Notice.
 func (b *Writer) View(of any) error {
 	switch of.(type) {
 	case Head:
 		return b.begin(memberHeads)
+	case SignedHead:
+		return b.begin(memberSigned)
+	case Quarantined:
+		return b.begin(memberQuarantined)
+	case Doubt:
+		return b.begin(memberDoubts)
 	case Device:
 		return b.begin(memberDevices)
 	case Person:

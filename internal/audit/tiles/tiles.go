@@ -11,9 +11,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"stead/internal/audit"
 	"stead/internal/stead"
@@ -26,6 +30,7 @@ type Log struct {
 	base       string
 	token      stead.Secret
 	http       *http.Client
+	patience   time.Duration // before the second try; each later wait is longer
 	note       []byte
 	checkpoint audit.Checkpoint
 }
@@ -33,9 +38,12 @@ type Log struct {
 var _ audit.LedgerSource = (*Log)(nil)
 
 const (
-	width    = 1 << audit.TileHeight
-	maxSmall = 1 << 20
-	maxTile  = width * (2 + audit.MaxEnvelope)
+	width         = 1 << audit.TileHeight
+	maxSmall      = 1 << 20
+	tries         = 6
+	patience      = 400 * time.Millisecond
+	maxStatements = 16 << 20
+	maxTile       = width * (2 + audit.MaxEnvelope)
 )
 
 // Open fetches the newest checkpoint. The token may be empty; without one Records fails. Errors:
@@ -48,7 +56,7 @@ func Open(ctx context.Context, address string, token stead.Secret, client *http.
 	if token != "" && !stead.StaysPrivate(address) {
 		return nil, stead.Errorf(stead.CodeLedgerUnusable, "a token is sent to https addresses only")
 	}
-	l := &Log{ctx: ctx, base: strings.TrimRight(address, "/"), token: token, http: client}
+	l := &Log{ctx: ctx, base: strings.TrimRight(address, "/"), token: token, http: client, patience: patience}
 	if l.note, err = l.fetch("/log/checkpoint", false, maxSmall); err != nil {
 		return nil, l.unusable(err)
 	}
@@ -77,11 +85,41 @@ func (l *Log) Keys() ([]string, error) {
 	return trust.Keys, nil
 }
 
+// Statements implements audit.StatementSource: what is said of the log beyond the checkpoint may be among them.
+func (l *Log) Statements() (audit.Statements, error) {
+	s := audit.Statements{Growing: true}
+	raw, err := l.fetch("/v1/log/statements", false, maxStatements)
+	if errors.Is(err, errMissing) {
+		return s, nil // c2sp.org/tlog-tiles asks for none
+	}
+	if err != nil {
+		return s, l.unusable(err)
+	}
+	var list struct {
+		Statements []string `json:"statements"`
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return s, l.unusable(err)
+	}
+	for _, n := range list.Statements {
+		s.Notes = append(s.Notes, []byte(n))
+	}
+	return s, nil
+}
+
 // errMissing means that there is nothing at an address.
 var errMissing = errors.New("not found")
 
-// fetch reads an answer of at most that many bytes.
+// fetch reads an answer of at most that many bytes. What may be over in a moment (a connection that broke, no answer in
+// time, too many requests, a failure there) is tried a few times more, each after a longer wait.
 func (l *Log) fetch(path string, authorize bool, most int64) ([]byte, error) {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval = l.patience
+	return backoff.Retry(l.ctx, func() ([]byte, error) { return l.ask(path, authorize, most) }, backoff.WithBackOff(wait), backoff.WithMaxTries(tries))
+}
+
+// ask is one try of fetch.
+func (l *Log) ask(path string, authorize bool, most int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(l.ctx, http.MethodGet, l.base+path, nil)
 	if err != nil {
 		return nil, err
@@ -91,20 +129,26 @@ func (l *Log) fetch(path string, authorize bool, most int64) ([]byte, error) {
 	}
 	res, err := l.http.Do(req)
 	if err != nil {
+		var dial *net.OpError
+		if errors.As(err, &dial) && dial.Op == "dial" && !dial.Timeout() {
+			err = backoff.Permanent(err)
+		}
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	switch {
-	case res.StatusCode == http.StatusNotFound:
-		return nil, fmt.Errorf("%s: %w", path, errMissing)
-	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
-		return nil, fmt.Errorf("%s: the token is not that of somebody who may read the trail (%s)", path, res.Status)
-	case res.StatusCode != http.StatusOK:
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= http.StatusInternalServerError:
 		return nil, fmt.Errorf("%s: %s", path, res.Status)
+	case res.StatusCode == http.StatusNotFound:
+		return nil, backoff.Permanent(fmt.Errorf("%s: %w", path, errMissing))
+	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+		return nil, backoff.Permanent(fmt.Errorf("%s: the token is not that of somebody who may read the trail (%s)", path, res.Status))
+	case res.StatusCode != http.StatusOK:
+		return nil, backoff.Permanent(fmt.Errorf("%s: %s", path, res.Status))
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	if err == nil && int64(len(body)) > most {
-		err = fmt.Errorf("%s: the answer is too large", path)
+		err = backoff.Permanent(fmt.Errorf("%s: the answer is too large", path))
 	}
 	return body, err
 }
@@ -227,7 +271,7 @@ func (l *Log) VerifyTree(check audit.LedgerCheck) (audit.LedgerProof, error) {
 	broken := func(format string, args ...any) (audit.LedgerProof, error) {
 		return proof, &audit.LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
 	}
-	if _, err := check.Keys.Open(l.note); err != nil {
+	if _, err := check.Keys.OpenNewest(l.note); err != nil {
 		return broken("the newest checkpoint: %v", err)
 	}
 	var tree audit.Tree

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"stead/internal/audit"
 	"stead/internal/audit/tiles"
@@ -199,6 +200,39 @@ func TestAddressesThatAreNone(t *testing.T) {
 	} {
 		if _, err := open(); stead.CodeOf(err) != stead.CodeLedgerUnusable || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestWhatIsOverInAMomentIsTriedAgain: a platform that is busy, fails or breaks off a few times is read all the same; one
+// that refuses, or does not come back, is given up.
+func TestWhatIsOverInAMomentIsTriedAgain(t *testing.T) {
+	s := serve(t, 300)
+	next, asked, bad := s.Config.Handler, 0, 0
+	answer := http.StatusTooManyRequests
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/log/checkpoint" {
+			asked++
+			if asked <= bad {
+				if answer == 0 {
+					panic(http.ErrAbortHandler) // the connection breaks
+				}
+				w.WriteHeader(answer)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+	for _, c := range []struct{ answer, bad, asked int }{{429, 2, 3}, {503, 2, 3}, {0, 1, 2}, {403, 1, 1}, {400, 1, 1}, {500, 100, 6}} {
+		asked, bad, answer = 0, c.bad, c.answer
+		log, err := tiles.Open(t.Context(), s.URL, "", &http.Client{Timeout: time.Second})
+		if asked != c.asked || (err == nil) != (c.asked > c.bad) {
+			t.Errorf("%+v: asked %d times, %v", c, asked, err)
+		}
+		if err == nil {
+			if _, err := log.VerifyTree(audit.LedgerCheck{Keys: s.keys}); err != nil {
+				t.Errorf("%+v: %v", c, err)
+			}
 		}
 	}
 }

@@ -4,7 +4,7 @@
     python3 verify.py [--key FILE] [--trusted-checkpoint FILE] BUNDLE.zip
     python3 verify.py --vectors vectors.json
 
-It was written from FORMAT.md alone, and needs proof.py in the same folder; numbers in brackets are that document's
+It was written from FORMAT.md alone, and needs proof.py and trust.py in the same folder; numbers in brackets are that document's
 sections. Exit code 0: proven, 1: broken, 2: unusable.
 """
 import argparse
@@ -20,6 +20,7 @@ import zlib
 
 from proof import (Broken, Chains, DEVICE_KINDS, Tree, canonical, checkpoint, commitment, is_int, leaf_of, need, parse_keys,
                    record, same, sha, shape, unhex, vectors)
+from trust import Custody, Evidence, follow, key_file
 
 EACH = 65536  # records in a member
 
@@ -29,10 +30,10 @@ class Unusable(Exception):
 
 
 # [9] The container.
-DOCUMENTS = ["README.txt", "FORMAT.md", "vectors.json", "proof.py", "verify.py"]
-VIEWS = [n + ".ndjson" for n in ("heads", "devices", "staff", "texts", "sessions", "notices")]
+DOCUMENTS = ["README.txt", "FORMAT.md", "vectors.json", "proof.py", "trust.py", "verify.py"]
+VIEWS = [n + ".ndjson" for n in ("heads", "signed", "quarantined", "doubts", "devices", "staff", "texts", "sessions", "notices")]
 MANIFEST = ("format tool made_ms origin size root pending checkpoints chains since_ms redacted texts sessions notices devices"
-            " staff members").split()
+            " staff statements signed_heads quarantined doubts members").split()
 
 
 class Bundle:
@@ -44,7 +45,7 @@ class Bundle:
         infos = self.zip.infolist()
         names = [i.filename for i in infos]
         records = [n for n in names if n.startswith("records/")]
-        wanted = (DOCUMENTS + ["checkpoint", "checkpoints.entries", "keys.txt"] +
+        wanted = (DOCUMENTS + ["checkpoint", "checkpoints.entries", "statements.entries", "keys.txt"] +
                   ["records/%06d.entries" % i for i in range(len(records))] + ["pending.entries"] + VIEWS + ["manifest.json"])
         with open(path, "rb") as f:
             size = f.seek(0, 2)
@@ -162,7 +163,10 @@ class Check:
 
     def __init__(self, bundle, keys, trusted, signatures, progress):
         self.b, self.m, self.own = bundle, bundle.manifest, keys is None
-        self.keys = parse_keys(bundle.read("keys.txt")) if self.own else keys
+        statements = list(bundle.entries("statements.entries"))
+        need(same(len(statements), self.m["statements"]), "the manifest counts other statements")
+        self.keys, self.followed = (parse_keys(bundle.read("keys.txt")), 0) if self.own else follow(*keys, statements)
+        self.custody, self.evidence, self.public = Custody(statements), Evidence(bundle), {}
         self.trusted = None
         if trusted is not None:
             self.trusted = checkpoint(trusted, self.keys)
@@ -186,8 +190,10 @@ class Check:
             self.take(place + pending, e, False)
         need(same(pending, self.m["pending"]), "the manifest counts other pending records")
         need(self.next_text is None, "texts.ndjson goes on behind the last record")
+        need(not self.custody.notes, "a statement about the log is there that no record names")
         self.heads()
         self.devices()
+        self.evidence.finish(self.public, self.chains.heads)
         self.sessions_and_notices()
         self.staff()
         need(same(self.counts, self.m["texts"]), "the manifest counts other texts")
@@ -199,6 +205,8 @@ class Check:
             r, leaf = record(envelope), leaf_of(envelope)
             self.chains.take(r, leaf)
             self.facts.take(place, r)
+            self.custody.take(place, r)
+            self.evidence.take(place, r, self.chains.heads)
             self.take_texts(place, r)
         except (Broken, ValueError, RecursionError) as e:
             raise Broken(f"record at place {place}: {e}")
@@ -251,6 +259,7 @@ class Check:
         while self.note is not None and self.note[1] <= size:
             need(self.note[1] == size, "a checkpoint of", self.note[1], "records comes after one of", size)
             need(self.note[2] == self.tree.root(), "the first", size, "records are not those that were signed")
+            self.custody.look(self.note[3], size)
             self.newest = self.note
             self.next_note()
 
@@ -280,6 +289,7 @@ class Check:
             device, key = unhex(d["device"], 16), sha(unhex(d["public_key"], 32))[:8]
             need(device not in seen, "a device twice:", d["device"])
             seen.add(device)
+            self.public[device] = unhex(d["public_key"], 32)
             place, key_id = f.enrolled.pop(d["device"], (None, None))
             need(d["key_id"] == key.hex() and key_id in (None, d["key_id"]), "device", d["device"], "has another key than it was enrolled with")
             need(f.wrote.get(device, (key,))[0] == key, "the records of device", d["device"], "name another key")
@@ -340,7 +350,7 @@ def session_id(s):
 def main():
     p = argparse.ArgumentParser(description="Checks a bundle of Stead offline. Exit code 0: proven, 1: broken, 2: unusable.")
     p.add_argument("bundle", nargs="?", metavar="BUNDLE.zip")
-    p.add_argument("--key", metavar="FILE", help="the log's verifier keys as you keep them; without, the bundle's own")
+    p.add_argument("--key", metavar="FILE", help="the log's verifier keys as you keep them, and recovery keys; without, the bundle's own")
     p.add_argument("--trusted-checkpoint", metavar="FILE", help="a checkpoint that was kept elsewhere")
     p.add_argument("--newest-signature-only", action="store_true", help="do not look at the signatures of older checkpoints")
     p.add_argument("--vectors", metavar="FILE", help="check this program against vectors.json instead")
@@ -352,7 +362,7 @@ def main():
         if not a.bundle:
             raise Unusable("give a bundle")
         try:
-            keys = parse_keys(open(a.key, "rb").read()) if a.key else None
+            keys = key_file(open(a.key, "rb").read()) if a.key else None
             trusted = open(a.trusted_checkpoint, "rb").read() if a.trusted_checkpoint else None
         except (OSError, ValueError, Broken) as e:
             raise Unusable(str(e))
@@ -373,14 +383,16 @@ def report(c, a):
     m = c.m
     print(f"proven: {m['origin']}, {m['size']} records, root {m['root']}")
     print(f"  {m['pending']} pending; {m['checkpoints']} checkpoints agree, {c.unknown} of them with signers that were not given")
-    print(f"  {m['chains']} chains of devices, {c.chains.bridged} records bridged")
+    print(f"  {c.followed} handovers of the log's key followed; {m['statements']} statements, each with its record")
+    print(f"  {m['chains']} chains of devices, {c.evidence.fully} signed by their device to the end, {c.chains.bridged} records bridged, "
+          f"{m['quarantined']} quarantined, {c.evidence.claimed} more that devices signed to have")
     print("  texts: " + ", ".join(f"{n} {k}" for k, n in m["texts"].items()))
     print(f"  sessions: {len(c.facts.sessions)} started, each with at most one end: {json.dumps(m['sessions'])}; notices: {json.dumps(m['notices'])}")
     if c.own:
         print("  NOT proven: whose log it is. The keys are the bundle's own: only that it is consistent. Give --key.")
     if c.trusted is None:
         print("  NOT proven: that it was not rolled back or written anew as a whole. Give --trusted-checkpoint.")
-    print("  NOT proven, the platform's word: roles and privileges of today, times of notices, who a pseudonym is.")
+    print("  NOT proven, the platform's word: roles and privileges of today, times of notices, who a pseudonym is, doubts.")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ func Bundle(ctx context.Context, w io.Writer, src Source, o Options) (bundle.Man
 	if b.out, err = bundle.NewWriter(w); err != nil {
 		return b.m, err
 	}
-	for _, step := range []func() error{b.log, b.records, b.heads, b.devices, b.staff, b.texts, b.sessions, b.notices} {
+	for _, step := range []func() error{b.log, b.records, b.heads, b.signed, b.quarantined, b.doubts, b.devices, b.staff, b.texts, b.sessions, b.notices} {
 		if err := step(); err != nil {
 			return b.m, err
 		}
@@ -75,7 +75,12 @@ func (b *bundler) log() error {
 	if err != nil {
 		return err
 	}
-	return b.out.Log([]byte(newest.Note), []byte(strings.Join(keys, "\n")+"\n"), func() error {
+	statements, err := b.src.Statements()
+	if err != nil {
+		return err
+	}
+	b.m.Statements = int64(len(statements.Notes))
+	return b.out.Log([]byte(newest.Note), []byte(strings.Join(keys, "\n")+"\n"), statements.Notes, func() error {
 		for note, err := range b.src.Checkpoints() {
 			if err == nil {
 				err = b.out.Entry(note)
@@ -94,6 +99,9 @@ func (b *bundler) records() error {
 	err := each(b.ctx, b.src, b.o, func(place int64, e store.LoggedEntry) error {
 		if r, err := audit.Decode(e.Envelope); err == nil {
 			_ = b.facts.Take(place, r) // what contradicts itself is for the verifier to say
+		}
+		if e.Doubt != "" {
+			b.m.Doubts++
 		}
 		if e.Position >= 0 {
 			return b.out.Record(e.Envelope)

@@ -21,6 +21,9 @@ type Log interface {
 	Checkpoints() iter.Seq2[[]byte, error]
 	Heads() ([]audit.Head, error)
 	Keys() ([]string, error)
+	Statements() (audit.Statements, error)
+	SignedHeads() iter.Seq2[store.SignedHead, error]
+	Quarantined() iter.Seq2[store.Quarantined, error]
 }
 
 // Office is what a platform's database says beside the log. Tx reads the same state.

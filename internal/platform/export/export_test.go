@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,8 +18,9 @@ import (
 	"stead/internal/audit"
 	"stead/internal/stead"
 
+	"stead/internal/platform/erasure"
 	"stead/internal/platform/export"
-	"stead/internal/platform/keys"
+	"stead/internal/platform/store"
 )
 
 // python runs the verifier that lies in the bundle format, from files of its own.
@@ -32,7 +34,7 @@ func python(t testing.TB) func(args ...string) (code int, out string) {
 		t.Skip("THE SECOND VERIFIER WAS NOT RUN: there is no python3 here; install it with: apt-get install python3")
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"proof.py", "verify.py"} {
+	for _, name := range []string{"proof.py", "trust.py", "verify.py"} {
 		if err := os.WriteFile(filepath.Join(dir, name), audit.Papers()[name], 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -141,16 +143,34 @@ func count(data []byte, secrets []string) (n int) {
 func TestErasedAndOlderTextsAreCounted(t *testing.T) {
 	w := newWorld(t)
 	w.history()
-	_, whole := w.export(w.options())
+	_, err := w.auth.End(t.Context(), lena, w.opened, stead.CauseAgent)
+	w.must(err)
+	w.sequence()
+	before, all := w.export(w.options())
+	erase := &erasure.Office{Store: w.store, Ledger: w.ledger, List: filepath.Join(w.dir, "erased"), Log: slog.New(slog.DiscardHandler)}
+	_, err = erase.Erase(t.Context(), erasure.By{Operator: "root"}, store.Person{Member: ana.ID}, stead.NewEventID(), "asked for by letter")
+	w.must(err)
+	w.record(audit.SessionObservedEnd, &ana.Pseudonym, []audit.Text{audit.NewText("reason", "still about Ana")}, audit.Body{"cause": "agent"})
+	w.sequence()
 	o := w.options()
-	o.Texts = destroyed{o.Texts.(*keys.Ring), ana.Pseudonym}
 	path, m := w.export(o)
-	if m.Texts.Erased < 5 || m.Texts.Opened < 5 || m.Texts.Erased+m.Texts.Opened != whole.Texts.Opened {
-		t.Errorf("%+v of %+v", m.Texts, whole.Texts)
+	const said = 3 // texts of the record of the erasure (why, and who did it), and one that a device brought too late
+	if m.Texts.Erased < 5 || m.Texts.Opened < 5 || m.Texts.Absent > 0 || m.Texts.Erased+m.Texts.Opened != all.Texts.Opened+said || m.Size != all.Size+2 {
+		t.Errorf("%+v of %+v", m.Texts, all.Texts)
+	}
+	note := []string{"The plan of Ana Souza was shown wrongly."}
+	for file, want := range map[string]int{before: 1, path: 0} {
+		n := 0
+		for _, member := range membersOf(t, file) {
+			n += count(member.data, note)
+		}
+		if n != want {
+			t.Errorf("the note about the erased member is there %d times, want %d", n, want)
+		}
 	}
 	o.Since = time.Now().Add(time.Hour)
 	later, s := w.export(o)
-	if s.Texts.Since != whole.Texts.Opened || s.Size != whole.Size {
+	if s.Texts.Since != m.Texts.Opened+m.Texts.Erased || s.Size != m.Size {
 		t.Errorf("%+v", s.Texts)
 	}
 	for _, p := range []string{path, later} {

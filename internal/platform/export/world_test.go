@@ -49,6 +49,8 @@ type world struct {
 	log    *ledger.Sequencer
 	key    ed25519.PrivateKey // of lena's device
 	head   audit.Head
+	opened stead.SessionID // the one that history leaves open
+	signer crypto.Signer   // of the log; nil for the ring's own
 }
 
 func newWorld(t *testing.T) *world {
@@ -65,7 +67,7 @@ func newWorld(t *testing.T) *world {
 	w.auth = authority.New(authority.Config{Store: st, Ledger: w.ledger, Keys: w.ring, Issuer: "https://platform.test", ReadOnly: true, Log: slog.New(slog.DiscardHandler),
 		App: authority.App{Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"}})
 	w.office = &staff.Office{Store: st, Ledger: w.ledger}
-	w.log = ledger.NewSequencer(st, origin, func() crypto.Signer { return w.ring.Current().Signer }, slog.New(slog.DiscardHandler))
+	w.log = ledger.NewSequencer(st, origin, w.logSigner, slog.New(slog.DiscardHandler))
 	code, err := w.office.SetupCode(t.Context())
 	w.must(err)
 	_, err = w.office.Claim(t.Context(), staff.Identity{Issuer: "https://idp.test", Subject: "sam", Email: "sam@stead.test", Name: "Sam Okoye"}, stead.NewEventID(), code)
@@ -80,6 +82,14 @@ func newWorld(t *testing.T) *world {
 	})
 	w.enrol()
 	return w
+}
+
+// logSigner is the key that signs the log now.
+func (w *world) logSigner() crypto.Signer {
+	if w.signer != nil {
+		return w.signer
+	}
+	return w.ring.Current().Signer
 }
 
 func (w *world) file() string { return filepath.Join(w.dir, "platform.db") }
@@ -189,7 +199,7 @@ func (w *world) history() {
 	w.sequence()
 	_, err = desk.CheckIdentity(w.Context(), lena, ana.ID, stead.NewEventID(), true, true)
 	w.must(err)
-	w.live(ana)
+	w.opened = w.live(ana)
 	w.sequence()
 }
 
@@ -246,17 +256,4 @@ func ownKeys(b *bundle.Bundle) (audit.LogKeys, error) {
 		return keys, &audit.LedgerBroken{Position: -1, What: err.Error()}
 	}
 	return keys, nil
-}
-
-// destroyed is a ring of which one person's key was destroyed.
-type destroyed struct {
-	*keys.Ring
-	of stead.Pseudonym
-}
-
-func (d destroyed) OpenFor(tx store.Tx, p stead.Pseudonym, sealed []byte) ([]byte, error) {
-	if p == d.of {
-		return nil, store.ErrNotFound
-	}
-	return d.Ring.OpenFor(tx, p, sealed)
 }

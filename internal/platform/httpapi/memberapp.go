@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 
 	"stead/internal/api"
+	"stead/internal/audit"
 	"stead/internal/stead"
 
 	"stead/internal/platform/authority"
@@ -38,9 +40,18 @@ func (s *server) ListNotices(ctx context.Context, r api.ListNoticesRequestObject
 	out := api.ListNotices200JSONResponse{Items: make([]api.Notice, 0, len(list)), Unread: unread}
 	for _, n := range list {
 		out.Items = append(out.Items, api.Notice{ID: n.ID, Kind: api.NoticeKind(n.Kind), AgentName: n.AgentName, Reason: optional(n.Reason),
-			Cause: optional(string(n.Cause)), At: n.CreatedAt, Read: !n.ReadAt.IsZero(), SessionID: string(n.Session)})
+			Cause: optional(string(n.Cause)), At: n.CreatedAt, Read: !n.ReadAt.IsZero(), SessionID: string(n.Session), Proof: noticeProof(n.Proof)})
 	}
 	return out, nil
+}
+
+// noticeProof is nil when nothing was signed by then.
+func noticeProof(note string) *api.NoticeProof {
+	c, err := audit.ParseCheckpoint([]byte(note))
+	if err != nil {
+		return nil
+	}
+	return &api.NoticeProof{Size: c.Size, Root: hex.EncodeToString(c.Root[:]), Checkpoint: note}
 }
 
 func (s *server) MarkNoticesRead(ctx context.Context, r api.MarkNoticesReadRequestObject) (api.MarkNoticesReadResponseObject, error) {

@@ -74,7 +74,7 @@ func (l *Ledger) Meet(tx store.Tx, by stead.Pseudonym, claim SignedHead) (next u
 	case err != nil:
 		return 0, nil, err
 	case why == "":
-		return seq + 1, nil, heard(tx, claim.Head, true)
+		return seq + 1, nil, errors.Join(heard(tx, claim.Head, true), keepSigned(tx, claim.Head, claim.Signature, false))
 	case !sure:
 		return seq + 1, nil, nil
 	}
@@ -140,6 +140,14 @@ func contactOf(contacts []store.Contact, epoch audit.Epoch) *store.Contact {
 		}
 	}
 	return nil
+}
+
+// keepSigned keeps a signature over a head, for whoever checks the chain without the platform.
+func keepSigned(tx store.Tx, h audit.Head, signature []byte, held bool) error {
+	if h.Seq == 0 {
+		return nil
+	}
+	return tx.PutSignedHead(store.SignedHead{Device: h.Device, Epoch: h.Epoch, Seq: h.Seq, Leaf: h.Leaf, Signature: signature}, held)
 }
 
 // heard notes a head that a device signed. A chain that was not heard of before counts as the one it began last when

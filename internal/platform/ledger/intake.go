@@ -256,5 +256,8 @@ func (a *arrival) settle(b Batch) error {
 	if err := a.tx.SetDeviceHead(b.Device, b.Epoch, a.head.Seq, a.head.Leaf); err != nil {
 		return err
 	}
+	if err := keepSigned(a.tx, b.Head, b.Signature, true); err != nil {
+		return err
+	}
 	return heard(a.tx, a.head, a.begins)
 }

@@ -18,6 +18,9 @@ func note(id int64, kind api.NoticeKind, cause string) api.Notice {
 	n := api.Notice{ID: id, Kind: kind, AgentName: "Lena Fischer", At: time.Date(2026, 3, 1, 9, int(id), 0, 0, time.UTC), SessionID: string(stead.NewSessionID())}
 	reason := "Provider search shows <nothing>"
 	n.Reason = &reason
+	if kind == api.NoticeKindEnded {
+		n.Proof = &api.NoticeProof{Size: 1204000 + id, Root: "7f3a9c02" + strings.Repeat("0", 56), Checkpoint: "haven.example\n1204002\nroot\n\n— haven.example <signed>\n"}
+	}
 	if cause != "" {
 		n.Cause = &cause
 	}
@@ -124,7 +127,11 @@ func TestS2_05_NoticesStayUnreadUntilTheMemberOpensThem(t *testing.T) {
 	p.do(http.MethodHead, "/notices", member, nil)
 	p.want(p.get("/", member), http.StatusOK, `class="dot"`)
 	r := p.get("/notices", member)
-	p.want(r, http.StatusOK, "Lena Fischer of support opened your account", "is no longer in your account", "Support ended the visit.", "Provider search shows &lt;nothing&gt;", `<span class="tag">New</span>`, `data-unread="0"`)
+	p.want(r, http.StatusOK, "Lena Fischer of support opened your account", "is no longer in your account", "Support ended the visit.", "Provider search shows &lt;nothing&gt;", `<span class="tag">New</span>`, `data-unread="0"`,
+		"Proof reference: 1,204,002 · 7f3a9c02…", "— haven.example &lt;signed&gt;")
+	if strings.Count(r.body, "Proof reference") != 1 {
+		t.Error("a notice from before anything was signed has a reference")
+	}
 	if strings.Contains(r.body, `class="dot"`) {
 		t.Error("the dot is still there on the notices page")
 	}

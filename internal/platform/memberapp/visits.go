@@ -19,6 +19,8 @@ type noticeView struct {
 	Title  string
 	Reason string
 	How    string
+	Proof  string // the reference, "" for none
+	Note   string // what it stands for, to be kept
 	At     time.Time
 	New    bool
 }
@@ -57,7 +59,19 @@ func noticeOf(n api.Notice) noticeView {
 	if n.Reason != nil {
 		v.Reason = *n.Reason
 	}
+	if p := n.Proof; p != nil && len(p.Root) >= 8 {
+		v.Proof, v.Note = grouped(p.Size)+" · "+p.Root[:8]+"…", p.Checkpoint
+	}
 	return v
+}
+
+// grouped writes a count with a comma before each three digits.
+func grouped(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // someone is an agent's name, or what stands for one who was erased or whose time to be named is over.

@@ -24,9 +24,20 @@ func (t *tx) QuarantinedAt(device, epoch [16]byte, seq uint64) (q store.Quaranti
 	if err != nil {
 		return q, store.ErrNotFound
 	}
-	err = t.one(`SELECT device, epoch, seq, leaf, envelope, said, received_at, delivered_by FROM quarantined
-		WHERE device = ? AND epoch = ? AND seq = ?`, []any{device[:], epoch[:], n},
-		fixed(q.Device[:]), fixed(q.Epoch[:]), &q.Seq, fixed(q.Leaf[:]), &q.Envelope, &q.Said, stamp{&q.ReceivedAt}, &q.DeliveredBy)
+	found, err := all(t, readQuarantined, "SELECT "+quarantinedColumns+" FROM quarantined WHERE device = ? AND epoch = ? AND seq = ?", device[:], epoch[:], n)
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return q, err
+	}
+	return found[0], nil
+}
+
+const quarantinedColumns = "device, epoch, seq, leaf, envelope, said, received_at, delivered_by"
+
+func readQuarantined(row scanner) (q store.Quarantined, err error) {
+	err = row.Scan(fixed(q.Device[:]), fixed(q.Epoch[:]), &q.Seq, fixed(q.Leaf[:]), &q.Envelope, &q.Said, stamp{&q.ReceivedAt}, &q.DeliveredBy)
 	return q, err
 }
 

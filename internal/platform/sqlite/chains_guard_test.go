@@ -22,6 +22,9 @@ func TestTheDatabaseKeepsEvidenceAndRevocations(t *testing.T) {
 		if err := tx.RevokeDevice("gone", tx.Now()); err != nil {
 			return err
 		}
+		if err := tx.PutSignedHead(store.SignedHead{Device: "good", Seq: 4, Signature: make([]byte, 64)}, true); err != nil {
+			return err
+		}
 		if err := tx.PutAlarm(store.Alarm{Device: "good", Seq: 1, Signature: []byte{1}, At: tx.Now()}); err != nil {
 			return err
 		}
@@ -39,11 +42,15 @@ func TestTheDatabaseKeepsEvidenceAndRevocations(t *testing.T) {
 	}
 	raw.SetMaxOpenConns(1)
 	t.Cleanup(func() { _ = raw.Close() })
-	tables := map[string]string{"quarantined": "", "device_alarms": "", "devices": "", "intake": ""}
+	tables := map[string]string{"quarantined": "", "device_alarms": "", "devices": "", "intake": "", "signed_heads": ""}
 	for table := range tables {
 		tables[table] = contents(t, raw, table)
 	}
 	for _, statement := range []string{
+		"UPDATE signed_heads SET leaf = x'00'",
+		"UPDATE signed_heads SET seq = 3",
+		"DELETE FROM signed_heads",
+		"REPLACE INTO signed_heads SELECT device, epoch, held, seq, leaf, zeroblob(64) FROM signed_heads",
 		"UPDATE quarantined SET envelope = x'00'",
 		"UPDATE quarantined SET seq = 9",
 		"DELETE FROM quarantined",

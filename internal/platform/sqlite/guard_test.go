@@ -46,6 +46,7 @@ func guarded(t *testing.T) (raw *sql.DB) {
 		must(tx.AppendLog(0, []int64{1}, 0, [][32]byte{{1}}))
 		must(tx.PutCheckpoint(store.Checkpoint{Size: 0, Note: "empty", At: tx.Now()}))
 		must(tx.PutCheckpoint(store.Checkpoint{Size: 1, Note: "one", At: tx.Now()}))
+		must(tx.PutNotice(store.Notice{Member: "m", Session: "s0", Kind: "started", CreatedAt: tx.Now(), ReleasedAt: tx.Now()}))
 		must(tx.PutStatement(store.Statement{Kind: store.StatementHandover, Note: "note", At: tx.Now()}))
 		must(tx.PutCosignature(store.Cosignature{Size: 1, Witness: "w", Note: "one", At: tx.Now()}))
 		return tx.PutLogKey("key")
@@ -93,7 +94,7 @@ func contents(t *testing.T, db *sql.DB, table string) string {
 
 func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 	raw := guarded(t)
-	tables := []string{"sessions", "intake", "log_entries", "log_hashes", "checkpoints", "log_keys", "statements", "cosignatures"}
+	tables := []string{"sessions", "intake", "log_entries", "log_hashes", "checkpoints", "log_keys", "statements", "cosignatures", "notices"}
 	before := map[string]string{}
 	for _, table := range tables {
 		before[table] = contents(t, raw, table)
@@ -140,6 +141,8 @@ func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 		"UPDATE cosignatures SET note = 'other'",
 		"DELETE FROM cosignatures",
 		"REPLACE INTO cosignatures VALUES (1, 'w', 'other', 1)",
+		"UPDATE notices SET proof = 0",
+		"UPDATE notices SET proof = NULL",
 		// Ended sessions.
 		"UPDATE sessions SET cause = 'expired' WHERE id = 's1'",
 		"UPDATE sessions SET ended_at = ended_at - 1000 WHERE id = 's1'",

@@ -7,25 +7,28 @@ import (
 	"stead/internal/stead"
 )
 
-const noticeColumns = "id, member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at"
+const noticeColumns = "id, member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at, coalesce((SELECT note FROM checkpoints WHERE size = notices.proof), '')"
+
+// newestProof is the newest checkpoint by its size, when the notice is shown.
+const newestProof = "(SELECT max(size) FROM checkpoints)"
 
 func readNotice(row scanner) (n store.Notice, err error) {
 	err = row.Scan(&n.ID, &n.Member, optional[stead.SessionID]{&n.Session}, &n.Kind, &n.AgentName, &n.Reason, &n.Cause,
-		&n.Address, stamp{&n.CreatedAt}, stamp{&n.ReleasedAt}, stamp{&n.ReadAt})
+		&n.Address, stamp{&n.CreatedAt}, stamp{&n.ReleasedAt}, stamp{&n.ReadAt}, &n.Proof)
 	return n, err
 }
 
 // PutNotice implements store.NoticeTx. The id is drawn here.
 func (t *tx) PutNotice(n store.Notice) error {
-	_, err := t.exec(`INSERT INTO notices (member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, n.Member, textOrNull(string(n.Session)), n.Kind, n.AgentName, n.Reason, n.Cause,
+	_, err := t.exec(`INSERT INTO notices (member, session, kind, agent_name, reason, cause, address, created_at, released_at, read_at, proof)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, CASE WHEN ?9 IS NOT NULL THEN `+newestProof+` END)`, n.Member, textOrNull(string(n.Session)), n.Kind, n.AgentName, n.Reason, n.Cause,
 		n.Address, millis(n.CreatedAt), millis(n.ReleasedAt), millis(n.ReadAt))
 	return err
 }
 
 // ReleaseNotices implements store.NoticeTx.
 func (t *tx) ReleaseNotices(session stead.SessionID, at time.Time) error {
-	_, err := t.exec("UPDATE notices SET released_at = ? WHERE session = ? AND released_at IS NULL", millis(at), session)
+	_, err := t.exec("UPDATE notices SET released_at = ?, proof = "+newestProof+" WHERE session = ? AND released_at IS NULL", millis(at), session)
 	return err
 }
 

@@ -30,6 +30,15 @@ type Contact struct {
 	SeenAt    time.Time // when it was last heard speaking of this chain
 }
 
+// SignedHead is a head of a chain with its device's signature.
+type SignedHead struct {
+	Device    stead.DeviceID
+	Epoch     [16]byte
+	Seq       uint64 // from 1
+	Leaf      [32]byte
+	Signature []byte
+}
+
 // Alarm is a signed head that contradicts what the platform holds. The database refuses to change or delete it.
 type Alarm struct {
 	Device    stead.DeviceID
@@ -70,6 +79,11 @@ type ChainTx interface {
 	Contacts(device stead.DeviceID) ([]Contact, error)
 	// PutContact inserts or replaces by device and epoch; ErrConflict when another chain has the turn.
 	PutContact(c Contact) error
+	// PutSignedHead keeps the newest of the device's signatures: held over what was taken in, else over what it says it
+	// has. One that is not further on than what is there changes nothing.
+	PutSignedHead(h SignedHead, held bool) error
+	// SignedHeads lists them by device, epoch and sequence, the claimed ones only where they are further on than what is held.
+	SignedHeads() ([]SignedHead, error)
 	// PutAlarm adds one; ErrConflict when that head of the device raised one before.
 	PutAlarm(a Alarm) error
 	// CountAlarms counts a device's alarms.

@@ -277,6 +277,7 @@ type Notice struct {
 	CreatedAt  time.Time
 	ReleasedAt time.Time // zero while hidden
 	ReadAt     time.Time // zero while unread
+	Proof      string    // the newest checkpoint when it was released; "" when nothing was signed by then
 }
 
 // MemberNote is a line in a member's notes.
@@ -291,8 +292,9 @@ type MemberNote struct {
 
 // NoticeTx reads and writes notices and member notes.
 type NoticeTx interface {
+	// PutNotice adds one; its Proof is not looked at. One that is released at once has the newest checkpoint as its proof.
 	PutNotice(n Notice) error
-	// ReleaseNotices shows the session's hidden notices to the member.
+	// ReleaseNotices shows the session's hidden notices to the member, with the newest checkpoint as their proof.
 	ReleaseNotices(session stead.SessionID, at time.Time) error
 	// Notices lists a member's released notices, newest first.
 	Notices(member stead.MemberID, limit int) ([]Notice, error)

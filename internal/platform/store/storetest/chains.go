@@ -129,6 +129,26 @@ var chainTests = []test{
 			h.want(tx.PutContact(store.Contact{Device: "nobody", Epoch: [16]byte{1}, Turn: 1, ClaimedAt: tx.Now(), SeenAt: tx.Now()}), store.ErrNotFound)
 		})
 	}},
+	{"the newest signatures over a chain", func(h *harness) {
+		h.update(func(tx store.Tx) {
+			d := h.device(tx, 1, tx.Now())
+			at := func(epoch byte, seq uint64) store.SignedHead {
+				return store.SignedHead{Device: d, Epoch: [16]byte{epoch}, Seq: seq, Leaf: [32]byte{byte(seq)}, Signature: bytes.Repeat([]byte{byte(seq)}, 64)}
+			}
+			other := at(1, 4)
+			other.Leaf = [32]byte{9}
+			for _, s := range []store.SignedHead{at(1, 4), at(1, 2), other} {
+				h.ok(tx.PutSignedHead(s, true))
+			}
+			h.ok(tx.PutSignedHead(at(1, 3), false)) // claimed, and held since
+			h.ok(tx.PutSignedHead(at(2, 5), false))
+			equal(h, must(tx.SignedHeads())(h), []store.SignedHead{at(1, 4), at(2, 5)})
+			h.ok(tx.PutSignedHead(at(1, 7), false))
+			h.ok(tx.PutSignedHead(at(1, 6), true))
+			equal(h, must(tx.SignedHeads())(h), []store.SignedHead{at(1, 6), at(1, 7), at(2, 5)})
+			h.want(tx.PutSignedHead(store.SignedHead{Device: "nobody", Seq: 1, Signature: make([]byte, 64)}, true), store.ErrNotFound)
+		})
+	}},
 	{"an alarm once for each head", func(h *harness) {
 		h.update(func(tx store.Tx) {
 			d := h.device(tx, 1, tx.Now())

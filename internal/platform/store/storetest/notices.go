@@ -24,17 +24,20 @@ var noticeTests = []test{
 				return n
 			}
 			started, ended := put(a, "started", ""), put(a, "ended", stead.CauseExpired)
+			h.ok(tx.PutCheckpoint(store.Checkpoint{Size: 4, Note: "four", At: now}))
 			put(b, "started", "")
 
 			same(h, "hidden", len(must(tx.Notices(a.Member, 10))(h)), 0)
 			same(h, "hidden and unread", must(tx.UnreadNotices(a.Member))(h), 0)
 			h.ok(tx.MarkNoticesRead(a.Member, 1<<62, now)) // reads nothing that is hidden
 			h.ok(tx.ReleaseNotices(a.ID, now))
+			h.ok(tx.PutCheckpoint(store.Checkpoint{Size: 5, Note: "five", At: now}))
 			h.ok(tx.ReleaseNotices(a.ID, now.Add(time.Hour))) // once
 			same(h, "another's", len(must(tx.Notices(b.Member, 10))(h)), 0)
 
 			got := must(tx.Notices(a.Member, 10))(h)
 			started.ReleasedAt, ended.ReleasedAt = now, now
+			started.Proof, ended.Proof = "four", "four"
 			if len(got) != 2 {
 				h.Fatalf("%d notices, want 2", len(got))
 			}
