@@ -131,8 +131,11 @@ func (w *wreck) recovered(ctx context.Context, data []byte) (r rescue, err error
 		return r, err
 	}
 	kept, err := os.ReadFile(filepath.Join(filepath.Dir(w.Path), "evidence", r.result.Evidence))
-	if ok := w.readable(data); err != nil || !bytes.Equal(kept, data) || r.result.Salvaged < len(ok) {
-		return r, fmt.Errorf("%d salvaged of %d readable ones, %d bytes of evidence for %d: %w", r.result.Salvaged, len(ok), len(kept), len(data), err)
+	if err != nil {
+		return r, err
+	}
+	if ok := w.readable(data); !bytes.Equal(kept, data) || r.result.Salvaged < len(ok) {
+		return r, fmt.Errorf("%d salvaged of %d readable ones, %d bytes of evidence for %d", r.result.Salvaged, len(ok), len(kept), len(data))
 	}
 	box, err := outbox.Open(ctx, w.Path, w.config())
 	if err != nil {
@@ -258,10 +261,10 @@ func TestRecoveredOutbox(t *testing.T) {
 		if err := r.arrivedWell(list); err != nil {
 			t.Errorf("%s: %v", r.Key, err)
 		}
-		switch arrived := len(list) - 2; {
-		case arrived == wreckHeld+wreckUnsent:
+		switch len(list) - 2 {
+		case wreckHeld + wreckUnsent:
 			whole++
-		case arrived == wreckHeld:
+		case wreckHeld:
 			none++
 		}
 		salvaged += max(0, len(list)-2-wreckHeld)

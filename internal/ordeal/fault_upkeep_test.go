@@ -147,7 +147,7 @@ func deviceCompacts(o orders) {
 		box.Kick()
 	}
 	cancel()
-	<-ended
+	must("run", <-ended)
 	say("compacted %t", o.compacted())
 	if err := box.Close(); err != nil {
 		sayRefused("close", err)
