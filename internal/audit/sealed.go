@@ -55,7 +55,11 @@ func OpenAs(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, what, s
 }
 
 func sealedAAD(generation uint64, epoch Epoch, seq uint64, what []byte) []byte {
-	b := binary.BigEndian.AppendUint64(nil, generation)
+	return appendSealedAAD(nil, generation, epoch, seq, what)
+}
+
+func appendSealedAAD(b []byte, generation uint64, epoch Epoch, seq uint64, what []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, generation)
 	b = append(b, epoch[:]...)
 	return append(binary.BigEndian.AppendUint64(b, seq), what...)
 }

@@ -88,6 +88,7 @@ type Opener struct {
 	Epoch      Epoch
 
 	plain  []byte
+	place  []byte
 	device [16]byte // of the record before, and
 	name   stead.DeviceID
 }
@@ -95,7 +96,8 @@ type Opener struct {
 // Open opens what SealRecord sealed for the place, checks that it holds a record and the texts of that record, and
 // returns where the record itself says that it stands.
 func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
-	plain, err := o.Key.Open(o.plain[:0], nil, sealed, sealedAAD(o.Generation, o.Epoch, seq, nil))
+	o.place = appendSealedAAD(o.place[:0], o.Generation, o.Epoch, seq, nil)
+	plain, err := o.Key.Open(o.plain[:0], nil, sealed, o.place)
 	if err != nil {
 		return Link{}, fmt.Errorf("record %d: %w", seq, err)
 	}

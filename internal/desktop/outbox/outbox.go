@@ -79,7 +79,7 @@ type Outbox struct {
 var errClosed = errors.New("the outbox is closed")
 
 // Open opens the outbox at path and creates it when there is none. Before it returns, every pending record has been
-// decrypted and found in its place in the chain, and the file's structure was checked; that takes about 10 µs a
+// decrypted and found in its place in the chain, and the file's structure was checked; that takes 2 to 3 µs a
 // record.
 //
 // Errors: CodeAlreadyRunning when another process has it open, CodeDataReadOnly when the folder or file cannot be
