@@ -18,14 +18,7 @@ func EncodeBody(b Body) ([]byte, error) {
 	if err := b.valid(); err != nil {
 		return nil, err
 	}
-	if b == nil {
-		b = Body{}
-	}
-	out, err := encoder.Marshal(map[string]any(b))
-	if err != nil {
-		return nil, fmt.Errorf("body: %w", err)
-	}
-	return out, nil
+	return appendBody(nil, b), nil
 }
 
 // DecodeBody reads what EncodeBody writes and refuses every other encoding of it.

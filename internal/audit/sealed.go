@@ -32,18 +32,6 @@ func NewDataKey(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// SealRecord seals a record for one place: nonce || ciphertext || tag. The additional data is generation || epoch ||
-// sequence, numbers as 8 bytes, big-endian, so that a sealed record opens in no other place.
-func SealRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, s Sealed) ([]byte, error) {
-	return SealAs(key, generation, epoch, seq, nil, s)
-}
-
-// OpenRecord opens what SealRecord sealed for the same place.
-func OpenRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, sealed []byte) (s Sealed, err error) {
-	err = OpenAs(key, generation, epoch, seq, nil, sealed, &s)
-	return s, err
-}
-
 // SealAs seals the CBOR of something that is no record but belongs to one place of a file; what it is stands at the
 // end of the additional data.
 func SealAs(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, what []byte, v any) ([]byte, error) {
@@ -67,7 +55,11 @@ func OpenAs(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, what, s
 }
 
 func sealedAAD(generation uint64, epoch Epoch, seq uint64, what []byte) []byte {
-	b := binary.BigEndian.AppendUint64(nil, generation)
+	return appendSealedAAD(nil, generation, epoch, seq, what)
+}
+
+func appendSealedAAD(b []byte, generation uint64, epoch Epoch, seq uint64, what []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, generation)
 	b = append(b, epoch[:]...)
 	return append(binary.BigEndian.AppendUint64(b, seq), what...)
 }

@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"bytes"
+	"reflect"
+	"strings"
 	"testing"
 
 	"stead/internal/audit"
@@ -73,5 +75,42 @@ func TestOnlyThePlatformOpensADataKey(t *testing.T) {
 	}
 	if _, err := audit.SealOutboxKey(public[:31], f, key); err == nil {
 		t.Error("it was sealed for half a key")
+	}
+}
+
+// TestSealedAgreesWithTheLibrary: files that the library wrote open, and the library reads ours.
+func TestSealedAgreesWithTheLibrary(t *testing.T) {
+	key, err := audit.NewDataKey(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, texts := range [][]audit.Text{nil, {}, {audit.NewText("a", "")}, {audit.NewText("reason", strings.Repeat("ü", 200)), audit.NewText("b", "x")}} {
+		for _, size := range []int{0, 23, 24, 300, 70_000} {
+			want := audit.Sealed{Envelope: bytes.Repeat([]byte{7}, size), Texts: texts}
+			theirs, err := audit.SealAs(key, 1, audit.Epoch{2}, 3, nil, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := audit.OpenRecord(key, 1, audit.Epoch{2}, 3, theirs); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("the library's of %d bytes: %v", size, err)
+			}
+			ours, err := audit.SealRecord(key, 1, audit.Epoch{2}, 3, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got audit.Sealed
+			if err := audit.OpenAs(key, 1, audit.Epoch{2}, 3, nil, ours, &got); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("ours of %d bytes: %v", size, err)
+			}
+		}
+	}
+	for _, bad := range []any{[]any{[]byte{1}}, []any{[]byte{1}, []any{[]any{"a", make([]byte, 31), "x"}}}, []any{"no bytes", nil}, []any{[]byte{1}, []any{[]any{"a"}}}, 7} {
+		sealed, err := audit.SealAs(key, 1, audit.Epoch{2}, 3, nil, bad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := audit.OpenRecord(key, 1, audit.Epoch{2}, 3, sealed); err == nil {
+			t.Errorf("%v opens as a record", bad)
+		}
 	}
 }

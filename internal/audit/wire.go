@@ -10,29 +10,7 @@ import (
 	"stead/internal/stead"
 )
 
-// envelope is a Record as it is written. There is no omitempty: all keys are always there.
-type envelope struct {
-	Version        uint64       `cbor:"0,keyasint"`
-	Device         [16]byte     `cbor:"1,keyasint"`
-	Epoch          [16]byte     `cbor:"2,keyasint"`
-	Seq            uint64       `cbor:"3,keyasint"`
-	Prev           [32]byte     `cbor:"4,keyasint"`
-	WallMS         int64        `cbor:"5,keyasint"`
-	BootID         [16]byte     `cbor:"6,keyasint"`
-	MonoMS         int64        `cbor:"7,keyasint"`
-	ServerOffsetMS *int64       `cbor:"8,keyasint"`
-	Kind           string       `cbor:"9,keyasint"`
-	EventID        [16]byte     `cbor:"10,keyasint"`
-	Session        *[16]byte    `cbor:"11,keyasint"`
-	Actor          [16]byte     `cbor:"12,keyasint"`
-	Subject        *[16]byte    `cbor:"13,keyasint"`
-	Ref            *[16]byte    `cbor:"14,keyasint"`
-	Commitments    []Commitment `cbor:"15,keyasint"`
-	Body           []byte       `cbor:"16,keyasint"`
-	KeyID          [8]byte      `cbor:"17,keyasint"`
-}
-
-// encoding builds the one encoder of this package. Its options are constants, so a failure is a mistake in this file.
+// encoding builds the encoder of what is signed. Its options are constants, so a failure is a mistake in this file.
 func encoding() cbor.EncMode {
 	enc, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {
@@ -45,36 +23,39 @@ var encoder = encoding() // immutable and safe for concurrent use
 
 // Encode returns the record's one encoding, or says why it is not a valid record.
 func (r Record) Encode() ([]byte, error) {
-	v, err := r.view()
+	v, err := r.encodable()
 	if err != nil {
 		return nil, err
+	}
+	out := v.write(make([]byte, 0, v.room()))
+	return out, fits(len(out))
+}
+
+// encodable is the valid record with all of its parts.
+func (r Record) encodable() (view, error) {
+	v, err := r.view()
+	if err != nil {
+		return v, err
 	}
 	if err = v.valid(); err == nil {
 		err = r.validCommitments()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
+		return v, fmt.Errorf("record: %w", err)
 	}
-	w := envelope{Version: Version, Device: v.device, Epoch: v.epoch, Seq: v.seq, Prev: v.prev, WallMS: v.wall, BootID: v.boot,
-		MonoMS: v.mono, ServerOffsetMS: r.ServerOffsetMS, Kind: string(v.kind), EventID: v.event, Actor: v.actor,
-		Subject: (*[16]byte)(r.Subject), Ref: (*[16]byte)(r.Ref), Commitments: r.Commitments, KeyID: v.keyID}
-	if v.hasSession {
-		w.Session = &v.session
+	v.commitments = appendCommitments(nil, r.Commitments)
+	v.body, err = EncodeBody(r.Body)
+	return v, err
+}
+
+// room is enough for the envelope of the view.
+func (v *view) room() int { return 320 + len(v.commitments) + len(v.body) }
+
+func fits(size int) error {
+	if size > MaxEnvelope {
+		return fmt.Errorf("record of %d bytes: at most %d", size, MaxEnvelope)
 	}
-	if w.Body, err = EncodeBody(r.Body); err != nil {
-		return nil, err
-	}
-	if w.Commitments == nil {
-		w.Commitments = []Commitment{}
-	}
-	out, err := encoder.Marshal(w)
-	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	if len(out) > MaxEnvelope {
-		return nil, fmt.Errorf("record of %d bytes: at most %d", len(out), MaxEnvelope)
-	}
-	return out, nil
+	return nil
 }
 
 // Decode reads an envelope and refuses everything but the one encoding of a valid record: other orders, longer

@@ -42,9 +42,10 @@ type Placed struct {
 	Leaf    [32]byte
 }
 
-// request is an entry on its way to the committer.
+// request is an entry on its way to the committer, encoded but for its place.
 type request struct {
 	entry    Entry
+	draft    audit.Draft
 	size     int
 	answered chan answer // buffered, so that the committer never waits for who gave up
 }
@@ -66,7 +67,7 @@ func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 	if e.EventID == uuid.Nil {
 		e.EventID = stead.NewEventID()
 	}
-	size, err := measure(e, o.cfg)
+	r, err := newRequest(e, o.cfg)
 	if err != nil {
 		return Placed{}, stead.E(stead.CodeRecordInvalid, err)
 	}
@@ -75,7 +76,6 @@ func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 			return Placed{}, err
 		}
 	}
-	r := &request{entry: e, size: size, answered: make(chan answer, 1)}
 	select {
 	case o.appends <- r:
 	case <-o.life.Done():
@@ -88,31 +88,39 @@ func (o *Outbox) Append(ctx context.Context, e Entry) (Placed, error) {
 		return a.placed, a.err
 	case <-ctx.Done():
 		return Placed{}, stead.E(stead.CodeOutboxWrite, ctx.Err())
+	case <-o.ended: // the committer left it in the queue, unless it answered last of all
+	}
+	select {
+	case a := <-r.answered:
+		return a.placed, a.err
+	default:
+		return Placed{}, stead.E(stead.CodeOutboxWrite, errClosed)
 	}
 }
 
-// measure tries the entry as the first record of an epoch, so that whatever is wrong with it is found before it can
-// spoil a commit it shares with others.
-func measure(e Entry, cfg Config) (int, error) {
+// newRequest encodes the entry as far as that goes without its place, so that whatever is wrong with it is found before
+// it can spoil a commit it shares with others, and the committer has less to do.
+func newRequest(e Entry, cfg Config) (*request, error) {
 	if !e.Kind.FromDevice() {
-		return 0, fmt.Errorf("%q is not a device's to write", e.Kind)
+		return nil, fmt.Errorf("%q is not a device's to write", e.Kind)
 	}
 	texts := 0
 	for _, t := range e.Texts {
 		if err := t.Valid(); err != nil {
-			return 0, err
+			return nil, err
 		}
 		texts += len(t.Value)
 	}
 	if texts > MaxTexts {
-		return 0, fmt.Errorf("texts of %d bytes: at most %d", texts, MaxTexts)
+		return nil, fmt.Errorf("texts of %d bytes: at most %d", texts, MaxTexts)
 	}
-	// The largest numbers have the longest encoding, so the record at its real place is never larger.
-	r := record(e, audit.Head{Device: cfg.Device, Seq: 1<<64 - 2, Leaf: [32]byte{1}})
-	r.KeyID, r.WallMS, r.MonoMS = cfg.KeyID, 1<<63-1, 1<<63-1
-	r.ServerOffsetMS = &r.WallMS
-	env, err := r.Encode()
-	return len(env) + texts, err
+	rec := record(e, audit.Head{Device: cfg.Device})
+	rec.KeyID, rec.BootID = cfg.KeyID, cfg.BootID
+	draft, err := rec.Draft()
+	if err != nil {
+		return nil, err
+	}
+	return &request{entry: e, draft: draft, size: draft.Size() + texts, answered: make(chan answer, 1)}, nil
 }
 
 // record is the entry at its place after the head, without times.
@@ -123,19 +131,26 @@ func record(e Entry, head audit.Head) audit.Record {
 	return r
 }
 
-// gather takes what else is waiting, without a timer: yielding three times lets callers that were just answered come
-// back, and costs a lone caller nothing it could measure.
-func (o *Outbox) gather(first *request) []*request {
-	for range 3 {
-		runtime.Gosched()
-	}
+// patience is how often the committer lets others run, in vain, before it goes on without those it expects: less time than
+// one flush takes, and only spent in the few commits after one that took more.
+const patience = 400
+
+// gather takes what else is waiting, without a timer: yielding lets callers that were just answered come back, at least
+// three times, and more often while fewer came than are expected. That costs a lone caller nothing it could measure.
+func (o *Outbox) gather(first *request, expected int) []*request {
 	group, size := []*request{first}, first.size
-	for len(group) < groupRecords && size < groupBytes {
-		select {
-		case r := <-o.appends:
-			group, size = append(group, r), size+r.size
-		default:
-			return group
+	for turns := 0; turns < 3 || turns < patience && len(group) < expected; turns++ {
+		runtime.Gosched()
+		for more := true; more; {
+			if len(group) == groupRecords || size >= groupBytes {
+				return group
+			}
+			select {
+			case r := <-o.appends:
+				group, size, turns = append(group, r), size+r.size, 0
+			default:
+				more = false
+			}
 		}
 	}
 	return group
@@ -146,23 +161,19 @@ func (o *Outbox) place(f *file, group []*request) (written, error) {
 	o.mu.RLock()
 	offset := o.offset
 	o.mu.RUnlock()
-	w := written{head: f.head, wall: o.cfg.Now().UnixMilli()}
+	w := written{head: f.head, wall: o.cfg.Now().UnixMilli(), placed: make([]Placed, len(group)), values: make([][]byte, len(group))}
 	mono := time.Since(o.began).Milliseconds()
-	for _, r := range group {
-		rec := record(r.entry, w.head)
-		rec.WallMS, rec.MonoMS, rec.BootID = w.wall, mono, o.cfg.BootID
-		rec.ServerOffsetMS, rec.KeyID = offset, o.cfg.KeyID
-		env, err := rec.Encode()
-		if err != nil {
+	envelopes := make([][]byte, len(group))
+	for i, r := range group {
+		envelopes[i] = r.draft.Place(w.head, w.wall, mono, offset)
+		w.head.Seq, w.head.Leaf = w.head.Seq+1, audit.Leaf(envelopes[i])
+		w.placed[i] = Placed{EventID: r.entry.EventID, Epoch: w.head.Epoch, Seq: w.head.Seq, Leaf: w.head.Leaf}
+	}
+	for i, r := range group {
+		var err error
+		if w.values[i], err = f.seal(w.placed[i].Seq, stored{Envelope: envelopes[i], Texts: r.entry.Texts}); err != nil {
 			return w, err
 		}
-		w.head.Seq, w.head.Leaf = rec.Seq, audit.Leaf(env)
-		value, err := f.seal(rec.Seq, stored{Envelope: env, Texts: r.entry.Texts})
-		if err != nil {
-			return w, err
-		}
-		w.values = append(w.values, value)
-		w.placed = append(w.placed, Placed{EventID: rec.EventID, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: w.head.Leaf})
 	}
 	var err error
 	w.sig, err = audit.SignHead(o.cfg.Signer, w.head)

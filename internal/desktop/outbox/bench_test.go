@@ -118,12 +118,11 @@ func heap() float64 {
 // fillDirectly appends to the file directly, in large commits.
 func fillDirectly(b *testing.B, o *Outbox, log *testLog, n int) {
 	for done := 0; done < n; {
-		var group []*request
-		for range min(2000, n-done) {
-			r := &request{entry: intent()}
-			r.entry.EventID = [16]byte{6: 0x70, 8: 0x80, 9: 1}
-			group = append(group, r)
+		entries := make([]Entry, min(2000, n-done))
+		for i := range entries {
+			entries[i] = intent()
 		}
+		group := asked(b, o, entries...)
 		w, err := o.place(o.file, group)
 		if err == nil {
 			err = o.file.write(w)

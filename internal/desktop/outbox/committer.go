@@ -18,16 +18,20 @@ type written struct {
 	wall   int64
 }
 
-// committer is the one goroutine that writes. It ends with the outbox's life; whoever handed it something by then is
-// answered.
+// committer is the one goroutine that writes. It ends with the outbox's life, and leaves in the queue what it did not
+// begin.
 func (o *Outbox) committer() {
 	defer o.owned.Done()
+	defer close(o.ended)
 	ioFailed := false // the commit before this one failed on the device
+	expected := 1     // how many records it took, or a few less than one of the last ones did
 	for {
 		var err error
 		select {
 		case first := <-o.appends:
-			err = o.commit(o.gather(first))
+			group := o.gather(first, expected)
+			expected = max(len(group), expected-1)
+			err = o.commit(group)
 		case c := <-o.changes:
 			err = o.apply(c)
 		case <-o.life.Done():

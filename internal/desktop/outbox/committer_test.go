@@ -16,9 +16,7 @@ import (
 func TestAfterAFailedCommitTheFileDecides(t *testing.T) {
 	o := open(t, newPath(t))
 	appendN(t, o, 2)
-	hidden := &request{entry: intent(), answered: make(chan answer, 1)}
-	hidden.entry.EventID = stead.NewEventID()
-	w, err := o.place(o.file, []*request{hidden})
+	w, err := o.place(o.file, asked(t, o, intent()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,13 +122,15 @@ func (f *file) giveUp(err error) {
 }
 
 func (f *file) seal(seq uint64, s stored) ([]byte, error) {
-	return f.sealAs(nil, seq, s)
+	return audit.SealRecord(f.aead, f.generation, f.head.Epoch, seq, audit.Sealed(s))
 }
 
 func (f *file) unseal(seq uint64, value []byte) (stored, error) {
-	var s stored
-	err := f.unsealAs(nil, seq, value, &s)
-	return s, err
+	s, err := audit.OpenRecord(f.aead, f.generation, f.head.Epoch, seq, value)
+	if err != nil {
+		return stored{}, damaged("%w", err)
+	}
+	return stored(s), nil
 }
 
 // sealAs seals what lies under seq in another bucket than pending, which the place names.

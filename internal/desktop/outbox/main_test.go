@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"stead/internal/audit"
 	"stead/internal/stead"
 )
@@ -166,4 +168,20 @@ func verifyBatch(t *testing.T, b Batch) {
 	if err := audit.VerifyHead(testKey("device").Public().(ed25519.PublicKey), b.Head, b.HeadSig); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// asked is the entries as Append hands them to the committer.
+func asked(t testing.TB, o *Outbox, entries ...Entry) []*request {
+	t.Helper()
+	group := make([]*request, len(entries))
+	for i, e := range entries {
+		if e.EventID == uuid.Nil {
+			e.EventID = stead.NewEventID()
+		}
+		var err error
+		if group[i], err = newRequest(e, o.cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return group
 }

@@ -54,7 +54,8 @@ type Outbox struct {
 	life    context.Context // ends when Close begins
 	end     context.CancelFunc
 	owned   sync.WaitGroup // the committer and every Run
-	appends chan *request
+	ended   chan struct{}  // closed when the committer is gone
+	appends chan *request  // buffered, so that a caller is woken once only
 	changes chan *change
 	wake    chan struct{} // there is something to send
 	kick    chan struct{} // somebody wants it sent now
@@ -79,7 +80,7 @@ type Outbox struct {
 var errClosed = errors.New("the outbox is closed")
 
 // Open opens the outbox at path and creates it when there is none. Before it returns, every pending record has been
-// decrypted and found in its place in the chain, and the file's structure was checked; that takes about 10 µs a
+// decrypted and found in its place in the chain, and the file's structure was checked; that takes 2 to 3 µs a
 // record.
 //
 // Errors: CodeAlreadyRunning when another process has it open, CodeDataReadOnly when the folder or file cannot be
@@ -99,7 +100,7 @@ func Open(ctx context.Context, path string, cfg Config) (*Outbox, error) {
 		return nil, err
 	}
 	o := &Outbox{cfg: cfg, pins: pinned, path: path, began: time.Now(), freeOn: freeOn, file: f,
-		appends: make(chan *request), changes: make(chan *change),
+		ended: make(chan struct{}), appends: make(chan *request, groupRecords), changes: make(chan *change),
 		wake: make(chan struct{}, 1), kick: make(chan struct{}, 1), doubt: make(chan struct{}, 1), recheck: make(chan struct{}, 1),
 		draining: make(chan struct{}, 1), provers: make(chan struct{}, 1), advanced: make(chan struct{})}
 	o.draining <- struct{}{}

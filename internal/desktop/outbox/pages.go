@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 )
 
 // The layout of a bbolt file (go.etcd.io/bbolt/internal/common, version 2), as far as it is needed to tell whether
@@ -38,7 +39,8 @@ type boltMeta struct {
 type pageCheck struct {
 	r       io.ReaderAt
 	meta    boltMeta
-	visited []uint64 // one bit a page
+	visited []uint64             // one bit a page
+	buffers [maxDepth + 1][]byte // the page that is looked at on each level; those above it are needed still
 }
 
 // checkPages reads every page that the newest meta page reaches, without mapping the file, and returns an error when
@@ -97,12 +99,12 @@ func readMeta(r io.ReaderAt, at int64) (boltMeta, error) {
 
 // tree checks the page and everything below it. Its keys lie in [low, high), where nil is no bound.
 func (c *pageCheck) tree(id uint64, low, high []byte, depth int) error {
-	page, err := c.page(id)
-	if err != nil {
-		return err
-	}
 	if depth > maxDepth {
 		return fmt.Errorf("page %d: too deep", id)
+	}
+	page, err := c.page(id, depth)
+	if err != nil {
+		return err
 	}
 	n := binary.NativeEndian
 	flags, count := n.Uint16(page[8:]), int(n.Uint16(page[10:]))
@@ -118,20 +120,21 @@ func (c *pageCheck) tree(id uint64, low, high []byte, depth int) error {
 	return fmt.Errorf("page %d: flags %#x", id, flags)
 }
 
-// page reads a page with its overflow and notes it, so that none is reached twice.
-func (c *pageCheck) page(id uint64) ([]byte, error) {
+// page reads a page with its overflow and notes it, so that none is reached twice. It is valid until the next one of
+// its depth is read.
+func (c *pageCheck) page(id uint64, depth int) ([]byte, error) {
 	if id < 2 || id >= c.meta.pages {
 		return nil, fmt.Errorf("page %d of %d", id, c.meta.pages)
 	}
-	header := make([]byte, pageHeader)
+	page := slices.Grow(c.buffers[depth][:0], int(c.meta.pageSize))[:c.meta.pageSize]
 	at := int64(id) * c.meta.pageSize //nolint:gosec // G115: below the number of pages, which fit into the file
-	if _, err := c.r.ReadAt(header, at); err != nil {
+	if _, err := c.r.ReadAt(page, at); err != nil {
 		return nil, fmt.Errorf("page %d: %w", id, err)
 	}
 	n := binary.NativeEndian
-	overflow := uint64(n.Uint32(header[12:]))
-	if n.Uint64(header) != id || overflow >= c.meta.pages-id {
-		return nil, fmt.Errorf("page %d calls itself %d and has %d more", id, n.Uint64(header), overflow)
+	overflow := uint64(n.Uint32(page[12:]))
+	if n.Uint64(page) != id || overflow >= c.meta.pages-id {
+		return nil, fmt.Errorf("page %d calls itself %d and has %d more", id, n.Uint64(page), overflow)
 	}
 	for i := id; i <= id+overflow; i++ {
 		if c.visited[i/64]&(1<<(i%64)) != 0 {
@@ -139,8 +142,10 @@ func (c *pageCheck) page(id uint64) ([]byte, error) {
 		}
 		c.visited[i/64] |= 1 << (i % 64)
 	}
-	page := make([]byte, int64(overflow+1)*c.meta.pageSize) //nolint:gosec // G115: the same
-	if _, err := c.r.ReadAt(page, at); err != nil {
+	more := int(overflow) * int(c.meta.pageSize) //nolint:gosec // G115: they fit into the file
+	page = slices.Grow(page, more)[:len(page)+more]
+	c.buffers[depth] = page
+	if _, err := c.r.ReadAt(page[c.meta.pageSize:], at+c.meta.pageSize); more > 0 && err != nil {
 		return nil, fmt.Errorf("page %d: %w", id, err)
 	}
 	return page, nil

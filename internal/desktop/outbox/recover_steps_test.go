@@ -98,10 +98,7 @@ func TestTheChainDecidesBetweenTwoRecordsOfOnePlace(t *testing.T) {
 	path := newPath(t)
 	o := open(t, path)
 	appendN(t, o, 3)
-	group := []*request{{entry: intent()}, {entry: intent()}}
-	for _, r := range group {
-		r.entry.EventID = stead.NewEventID()
-	}
+	group := asked(t, o, intent(), intent())
 	failed, err := o.place(o.file, group)
 	if err != nil {
 		t.Fatal(err)

@@ -168,10 +168,7 @@ func TestCompactionKilledAtAnyMoment(t *testing.T) {
 func TestTheReserveIsForWhatIsNoStart(t *testing.T) {
 	o := open(t, newPath(t))
 	appendN(t, o, 1)
-	group := []*request{{entry: intent()}, {entry: Entry{Kind: audit.SessionObservedEnd}}}
-	for _, r := range group {
-		r.entry.EventID, r.answered = stead.NewEventID(), make(chan answer, 1)
-	}
+	group := asked(t, o, intent(), Entry{Kind: audit.SessionObservedEnd})
 	w, err := o.place(o.file, group)
 	if err != nil {
 		t.Fatal(err)
@@ -194,12 +191,12 @@ func TestTheReserveIsForWhatIsNoStart(t *testing.T) {
 func pour(t *testing.T, o *Outbox, n int, more ...audit.Text) {
 	t.Helper()
 	for n > 0 {
-		group := make([]*request, min(n, groupRecords))
-		for i := range group {
-			group[i] = &request{entry: intent()}
-			group[i].entry.EventID = stead.NewEventID()
-			group[i].entry.Texts = append(group[i].entry.Texts, more...)
+		entries := make([]Entry, min(n, groupRecords))
+		for i := range entries {
+			entries[i] = intent()
+			entries[i].Texts = append(entries[i].Texts, more...)
 		}
+		group := asked(t, o, entries...)
 		w, err := o.place(o.file, group)
 		if err == nil {
 			err = o.file.write(w)

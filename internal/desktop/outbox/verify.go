@@ -138,51 +138,6 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	return err
 }
 
-// walk reads every record from the last receipted one on, finds the last acknowledged one among them, and returns the
-// head they lead to.
-func (f *file) walk(ctx context.Context, pending *bolt.Bucket) (audit.Head, error) {
-	head := audit.Head{Device: f.head.Device, Epoch: f.head.Epoch, Seq: f.receipted.Seq, Leaf: f.receipted.Leaf}
-	acked := f.receipted == f.acked
-	c := pending.Cursor()
-	for k, v := c.First(); k != nil; k, v = c.Next() {
-		if head.Seq%1024 == 0 && ctx.Err() != nil {
-			return head, ctx.Err()
-		}
-		if len(k) != 8 || binary.BigEndian.Uint64(k) != head.Seq+1 {
-			return head, damaged("record %d: the next one found is %x", head.Seq+1, k)
-		}
-		_, rec, next, err := f.follow(head, v)
-		if err != nil {
-			return head, err
-		}
-		if head.Seq == f.acked.Seq {
-			f.oldest = rec.WallMS
-		}
-		head = next
-		acked = acked || f.acked == mark{head.Seq, head.Leaf}
-	}
-	if !acked {
-		return head, damaged("record %d was acknowledged and is not among those from %d to %d", f.acked.Seq, f.receipted.Seq, head.Seq)
-	}
-	return head, nil
-}
-
-// follow opens the sealed record after head and checks that it belongs there and that its texts belong to it.
-func (f *file) follow(head audit.Head, value []byte) (stored, audit.Record, audit.Head, error) {
-	s, err := f.unseal(head.Seq+1, value)
-	if err != nil {
-		return s, audit.Record{}, head, err
-	}
-	next, rec, err := audit.Extend(head, s.Envelope)
-	if err == nil {
-		err = rec.Check(s.Texts)
-	}
-	if err != nil {
-		return s, rec, head, damaged("record %d: %w", head.Seq+1, err)
-	}
-	return s, rec, next, nil
-}
-
 // checkFormat tells a newer version from a damaged one.
 func checkFormat(line string) error {
 	number, ok := strings.CutPrefix(line, formatName)

@@ -47,8 +47,7 @@ func (t *tx) AppendIntake(e store.IntakeEntry) (index int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = t.one(intakeInsert+intakeValues+" RETURNING idx", args, &index)
-	return index, err
+	return t.insert(intakeInsert+intakeValues, args)
 }
 
 // AppendIntakes implements store.IntakeTx.

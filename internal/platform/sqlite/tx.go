@@ -39,16 +39,31 @@ func (t *tx) readClock() error {
 
 // exec runs a statement and returns how many rows it touched.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	stmt, done, err := t.prepare(query) //nolint:sqlclosecheck // the connection keeps it or done closes it
+	res, err := t.result(query, args)
 	if err != nil {
 		return 0, err
 	}
+	return res.RowsAffected()
+}
+
+// insert runs a statement that adds one row and returns its number. That is faster than RETURNING, which makes a query
+// of it.
+func (t *tx) insert(query string, args []any) (int64, error) {
+	res, err := t.result(query, args)
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+func (t *tx) result(query string, args []any) (sql.Result, error) {
+	stmt, done, err := t.prepare(query) //nolint:sqlclosecheck // the connection keeps it or done closes it
+	if err != nil {
+		return nil, err
+	}
 	defer done()
 	res, err := stmt.ExecContext(t.ctx, args...)
-	if err != nil {
-		return 0, t.explain(err)
-	}
-	return res.RowsAffected()
+	return res, t.explain(err)
 }
 
 // one scans the only row of a query; store.ErrNotFound when there is none.
