@@ -135,7 +135,7 @@ func (f *file) initialise(tx *bolt.Tx, cfg Config, b beginning) error {
 			return err
 		}
 	}
-	return nil
+	return f.putInventory(tx)
 }
 
 // syncFolder makes a new name durable. Windows has no such call: NTFS journals names by itself.

@@ -25,6 +25,7 @@ import (
 //	            receipted     8 bytes sequence, 32 bytes leaf of the last record that is proven to be in the log
 //	            proof         what is known of the log, sealed; see proof
 //	            recovered     what this file was begun after, see Recovered; missing in a device's first file
+//	            inventory     a digest of all keys but those of pending, sealed; see inventory
 //	pending     8 bytes sequence → the sealed record, see audit.Sealed: every record after the receipted ones
 //	receipts    8 bytes sequence of the first → receipt, sealed
 //	quarantine  8 bytes sequence → quarantined, sealed

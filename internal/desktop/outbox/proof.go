@@ -35,6 +35,7 @@ type finding struct {
 
 var (
 	proofKey        = []byte("proof")
+	recoveredKey    = []byte("recovered")
 	proofPlace      = []byte("proof")
 	receiptPlace    = []byte("receipt")
 	quarantinePlace = []byte("quarantine")
@@ -95,7 +96,7 @@ func (o *Outbox) revise(ctx context.Context, bend func(f *file, p *proof) bool) 
 		if !bend(f, &p) {
 			return nil
 		}
-		err := guard(func() error { return f.db.Update(func(tx *bolt.Tx) error { return f.putProof(tx, p) }) })
+		err := f.update(func(tx *bolt.Tx) error { return f.putProof(tx, p) })
 		if err != nil {
 			return err
 		}

@@ -79,9 +79,7 @@ func (o *Outbox) quarantine(ctx context.Context, item Item, why string) error {
 		}
 		sealed, err := f.sealAs(quarantinePlace, item.Seq, q)
 		if err == nil {
-			err = guard(func() error {
-				return f.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(quarantineBucket).Put(seqKey(item.Seq), sealed) })
-			})
+			err = f.update(func(tx *bolt.Tx) error { return tx.Bucket(quarantineBucket).Put(seqKey(item.Seq), sealed) })
 		}
 		if err != nil {
 			return err

@@ -198,15 +198,13 @@ func (o *Outbox) receive(ctx context.Context, run proven, next proof) error {
 			return nil
 		}
 		count := f.receipts
-		err := guard(func() error {
-			return f.db.Update(func(tx *bolt.Tx) (err error) {
-				if proves {
-					if count, err = f.putReceipt(tx, first, run, next.Checkpoint); err != nil {
-						return err
-					}
+		err := f.update(func(tx *bolt.Tx) (err error) {
+			if proves {
+				if count, err = f.putReceipt(tx, first, run, next.Checkpoint); err != nil {
+					return err
 				}
-				return f.putProof(tx, next)
-			})
+			}
+			return f.putProof(tx, next)
 		})
 		if err != nil {
 			return err

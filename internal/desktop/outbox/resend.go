@@ -76,25 +76,23 @@ func (o *Outbox) salvagedRun(ctx context.Context) (b Batch, err error) {
 func (o *Outbox) forgetSalvaged(ctx context.Context, epoch audit.Epoch, seq uint64, stranded bool) error {
 	return o.change(ctx, func(f *file) error {
 		n, r := 0, f.after()
-		err := guard(func() error {
-			return f.db.Update(func(tx *bolt.Tx) error {
-				b := tx.Bucket(salvagedBucket)
-				var keys [][]byte
-				c := b.Cursor()
-				for k, _ := c.Seek(epoch[:]); k != nil && bytes.HasPrefix(k, epoch[:]) && seqOf(k[16:]) <= seq; k, _ = c.Next() {
-					keys = append(keys, bytes.Clone(k))
+		err := f.update(func(tx *bolt.Tx) error {
+			b := tx.Bucket(salvagedBucket)
+			var keys [][]byte
+			c := b.Cursor()
+			for k, _ := c.Seek(epoch[:]); k != nil && bytes.HasPrefix(k, epoch[:]) && seqOf(k[16:]) <= seq; k, _ = c.Next() {
+				keys = append(keys, bytes.Clone(k))
+			}
+			for _, k := range keys {
+				if err := b.Delete(k); err != nil {
+					return err
 				}
-				for _, k := range keys {
-					if err := b.Delete(k); err != nil {
-						return err
-					}
-				}
-				if n = len(keys); !stranded || n == 0 {
-					return nil
-				}
-				r.Stranded = more(r.Stranded, fmt.Sprintf("%s %d-%d", epoch, seqOf(keys[0][16:]), seq))
-				return r.put(tx)
-			})
+			}
+			if n = len(keys); !stranded || n == 0 {
+				return nil
+			}
+			r.Stranded = more(r.Stranded, fmt.Sprintf("%s %d-%d", epoch, seqOf(keys[0][16:]), seq))
+			return r.put(tx)
 		})
 		if err == nil {
 			o.mu.Lock()
@@ -122,5 +120,5 @@ func (r Recovered) put(tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	return tx.Bucket(metaBucket).Put([]byte("recovered"), value)
+	return tx.Bucket(metaBucket).Put(recoveredKey, value)
 }

@@ -56,16 +56,14 @@ func (o *Outbox) acceptRestore(ctx context.Context, next proof, r restore) error
 	err := o.change(ctx, func(f *file) error {
 		next.RolledBack = f.proof.RolledBack
 		var oldest int64
-		err := guard(func() error {
-			return f.db.Update(func(tx *bolt.Tx) (err error) {
-				if _, oldest, err = f.at(f.receipted.Seq, tx.Bucket(pendingBucket)); err != nil {
-					return err
-				}
-				if err := tx.Bucket(metaBucket).Put([]byte("acknowledged"), encodeMark(f.receipted)); err != nil {
-					return err
-				}
-				return f.putProof(tx, next)
-			})
+		err := f.update(func(tx *bolt.Tx) (err error) {
+			if _, oldest, err = f.at(f.receipted.Seq, tx.Bucket(pendingBucket)); err != nil {
+				return err
+			}
+			if err := tx.Bucket(metaBucket).Put([]byte("acknowledged"), encodeMark(f.receipted)); err != nil {
+				return err
+			}
+			return f.putProof(tx, next)
 		})
 		if err != nil {
 			return err

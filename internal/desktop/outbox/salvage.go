@@ -201,7 +201,7 @@ const salvageAtOnce = 1000
 // into seals the saved records with the new file's key and stores them there, under their own epoch.
 func (s salvage) into(f *file, r io.ReaderAt) error {
 	for part := range slices.Chunk(s.keep, salvageAtOnce) {
-		err := f.db.Update(func(tx *bolt.Tx) error {
+		err := f.update(func(tx *bolt.Tx) error {
 			b := tx.Bucket(salvagedBucket)
 			for _, p := range part {
 				if err := s.move(f, b, r, p); err != nil {

@@ -180,10 +180,8 @@ func (o *Outbox) settled(ctx context.Context, name string, refused stead.Code) e
 		if refused != "" {
 			r.Refused = more(r.Refused, name+" "+string(refused))
 		}
-		err := guard(func() error {
-			return f.db.Update(func(tx *bolt.Tx) error {
-				return errors.Join(tx.Bucket(owedBucket).Delete(owedKey([]byte(name))), r.put(tx))
-			})
+		err := f.update(func(tx *bolt.Tx) error {
+			return errors.Join(tx.Bucket(owedBucket).Delete(owedKey([]byte(name))), r.put(tx))
 		})
 		if err == nil {
 			o.mu.Lock()

@@ -81,6 +81,9 @@ func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
 	if err := f.loadMeta(tx.Bucket(metaBucket), cfg); err != nil {
 		return err
 	}
+	if err := f.checkInventory(tx); err != nil {
+		return err
+	}
 	if err := f.loadProof(tx, cfg.Trust); err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
 	m := decodeMark(head)
 	f.head = audit.Head{Device: cfg.Device, Epoch: c.Epoch, Seq: m.Seq, Leaf: m.Leaf}
 	f.sig = append([]byte(nil), head[markLength:]...)
-	if f.recovered, err = decodeRecovered(meta.Get([]byte("recovered"))); err != nil {
+	if f.recovered, err = decodeRecovered(meta.Get(recoveredKey)); err != nil {
 		return damaged("%w", err)
 	}
 	key, err := c.open(cfg.Sealer)
