@@ -228,6 +228,6 @@ func openErasure(e *env, s store.Store, folder string) (*erasure.Office, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &erasure.Office{Store: s, Ledger: led, List: filepath.Join(folder, platform.ErasedFile),
+	return &erasure.Office{Store: s, Ledger: led, List: filepath.Join(folder, platform.ErasedFile), Marks: ring,
 		Log: slog.New(slog.NewTextHandler(e.errOut, nil))}, nil
 }

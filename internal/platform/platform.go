@@ -133,7 +133,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
 	tokens := &staff.Verifier{Issuer: c.Issuer, Audience: c.Audience, HTTP: client, Demo: c.Demo}
-	erasing := &erasure.Office{Store: st, Ledger: led, List: filepath.Join(c.DataDir, ErasedFile), Days: c.Retention, Log: c.Log}
+	erasing := &erasure.Office{Store: st, Ledger: led, List: filepath.Join(c.DataDir, ErasedFile), Marks: ring, Days: c.Retention, Log: c.Log}
 	handler, err := httpapi.New(httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Erasure: erasing,
 		Desk:   &casework.Desk{Store: st, Ledger: led},
 		Tokens: tokens,

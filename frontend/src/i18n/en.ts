@@ -419,6 +419,7 @@ export const en = {
   'why.rolled_back': 'The device’s records were set back to an earlier state',
   'why.forked': 'The device holds another record in a place that was taken',
   'why.older_epoch': 'The device went back to a chain that it had left',
+  'why.abandoned': 'The device left a chain that it still owes records of, and does not say why',
   'why.lost': 'It was lost',
   'why.stolen': 'It was stolen',
   'why.returned': 'It was given back',

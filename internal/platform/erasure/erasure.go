@@ -25,8 +25,9 @@ import (
 type Office struct {
 	Store  store.Store
 	Ledger *ledger.Ledger
-	List   string // file with the pseudonyms of everybody who was erased, kept for when a backup is put back
-	Days   int    // how long texts are kept; 0 for ever
+	List   string // file that names everybody who was erased, kept for when a backup is put back
+	Marks  Marks
+	Days   int // how long texts are kept; 0 for ever
 	Log    *slog.Logger
 
 	listing sync.Mutex // over the file

@@ -89,7 +89,7 @@ func (p *place) open() {
 	p.must(err)
 	p.ledger, err = ledger.Open(p.Context(), p.store, p.ring)
 	p.must(err)
-	p.office = &erasure.Office{Store: p.store, Ledger: p.ledger, List: filepath.Join(p.dir, "erased"), Log: slog.New(slog.DiscardHandler)}
+	p.office = &erasure.Office{Store: p.store, Ledger: p.ledger, List: filepath.Join(p.dir, "erased"), Marks: p.ring, Log: slog.New(slog.DiscardHandler)}
 }
 
 func (p *place) must(err error) {

@@ -27,8 +27,7 @@ func (s *server) ListDevices(ctx context.Context, r api.ListDevicesRequestObject
 
 func toDevice(d store.DeviceStanding) api.DeviceRow {
 	row := api.DeviceRow{ID: string(d.ID), Name: d.Name, EnrolledAt: d.EnrolledAt, RevokedAt: optionalTime(d.RevokedAt), SeenAt: optionalTime(d.SeenAt),
-		Claimed: *count(d.Claimed), Held: *count(d.Held), Alarms: d.Alarms}
-	row.Pending = max(row.Claimed-row.Held, 0)
+		Claimed: *count(d.Claimed), Held: *count(d.Held), Pending: *count(d.Pending), Alarms: d.Alarms}
 	if !d.SeenAt.IsZero() {
 		row.Epoch = optional(audit.Epoch(d.Epoch).String())
 	}

@@ -74,7 +74,7 @@ func newServer(t testing.TB) *server {
 		App: authority.App{Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"}})
 	office := &staff.Office{Store: st, Ledger: led}
 	c := httpapi.Config{Store: st, Ledger: led, Authority: auth, Office: office, Desk: &casework.Desk{Store: st, Ledger: led},
-		Erasure: &erasure.Office{Store: st, Ledger: led, List: filepath.Join(dir, "erased"), Log: log},
+		Erasure: &erasure.Office{Store: st, Ledger: led, List: filepath.Join(dir, "erased"), Marks: ring, Log: log},
 		Tokens:  bearers{}, Apps: map[string][32]byte{"portal": httpapi.HashSecret("s3cret")}, ClientID: "stead", Issuer: "https://idp.test", Version: "test", Log: log,
 		Origin: "platform.test", RecoveryKeys: []string{"a recovery key"}, OutboxKey: []byte("an outbox key")}
 	h, err := httpapi.New(c)

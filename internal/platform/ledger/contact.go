@@ -24,6 +24,7 @@ const (
 	whyRolledBack = "rolled_back" // the chain was longer before
 	whyForked     = "forked"      // another record was in its place before
 	whyOlderEpoch = "older_epoch" // the device has begun another chain since
+	whyAbandoned  = "abandoned"   // it left a chain that it still owes records of, and the one after does not say why
 )
 
 // ContradictionError is a signed head that contradicts what the platform holds, or what the device said before
@@ -31,7 +32,7 @@ const (
 type ContradictionError struct {
 	Claim   audit.Head
 	Held    uint64 // the last record of that chain the platform holds
-	Why     string // rolled_back, forked or older_epoch
+	Why     string // rolled_back, forked, older_epoch or abandoned
 	NextSeq uint64 // the sequence the platform expects next
 	First   bool   // it was not found before: the alarm was recorded now
 }
@@ -92,6 +93,11 @@ func contradicts(tx store.Tx, claim SignedHead, held audit.Head) (why string, su
 	if len(contacts) > 0 && contacts[0].Epoch != claim.Epoch && (last != nil || held.Seq > 0) {
 		return whyOlderEpoch, true, nil
 	}
+	if last == nil && claim.Seq == 0 { // a chain that follows another one begins with the record that says so
+		if owes, err := owes(tx, contacts); err != nil || owes {
+			return whyAbandoned, true, err
+		}
+	}
 	if claim.Seq <= held.Seq {
 		return behind(tx, claim, held)
 	}
@@ -148,6 +154,34 @@ func keepSigned(tx store.Tx, h audit.Head, signature []byte, held bool) error {
 		return nil
 	}
 	return tx.PutSignedHead(store.SignedHead{Device: h.Device, Epoch: h.Epoch, Seq: h.Seq, Leaf: h.Leaf, Signature: signature}, held)
+}
+
+// owes reports whether the device said of any of the chains that it has more of it than the platform holds.
+func owes(tx store.Tx, chains []store.Contact) (bool, error) {
+	for _, c := range chains {
+		held, _, err := tx.DeviceHead(c.Device, c.Epoch)
+		if err != nil || held < c.Seq {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// abandons records it when the batch begins the device's newest chain, does not say why the one before it ended, and
+// something of those before is still owed.
+func (a *arrival) abandons(b Batch) error {
+	contacts, err := a.tx.Contacts(b.Device)
+	if err != nil || len(contacts) == 0 || contacts[0].Epoch != b.Epoch {
+		return err
+	}
+	if owes, err := owes(a.tx, contacts[1:]); err != nil || !owes {
+		return err
+	}
+	by, err := a.tx.Staff(a.by)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return a.ledger.alarm(a.tx, by.Pseudonym, SignedHead{Head: b.Head, Signature: b.Signature}, &ContradictionError{Held: b.Head.Seq, Why: whyAbandoned})
 }
 
 // heard notes a head that a device signed. A chain that was not heard of before counts as the one it began last when

@@ -90,6 +90,7 @@ type arrival struct {
 	head   audit.Head // of what is held; moves on with each record
 	doubts doubter
 	sealer sealer
+	first  bool // nothing of the chain was held before
 	begins bool // the chain's first record is among these and says why the one before it ended
 
 	// Taken and not stored yet: an entry each, and the record it is of.
@@ -119,7 +120,7 @@ func (l *Ledger) receive(tx store.Tx, by stead.StaffID, b Batch) (*arrival, erro
 	if b.Late && device.RevokedAt.IsZero() {
 		device.RevokedAt = tx.Now() // what the platform opened proves nothing about when, just as little as what a lost device sends
 	}
-	return &arrival{ledger: l, tx: tx, by: by, device: device, source: source, doubts: newDoubter(tx, device), sealer: l.sealer(tx),
+	return &arrival{ledger: l, tx: tx, by: by, device: device, source: source, doubts: newDoubter(tx, device), sealer: l.sealer(tx), first: seq == 0,
 		head: audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: seq, Leaf: leaf}}, nil
 }
 
@@ -258,6 +259,11 @@ func (a *arrival) settle(b Batch) error {
 	}
 	if err := keepSigned(a.tx, b.Head, b.Signature, true); err != nil {
 		return err
+	}
+	if a.first && !a.begins {
+		if err := a.abandons(b); err != nil {
+			return err
+		}
 	}
 	return heard(a.tx, a.head, a.begins)
 }

@@ -3,6 +3,8 @@ package publish
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"stead/internal/platform/store"
 )
 
 const (
@@ -21,8 +25,9 @@ const (
 	maxNote = 64 << 10
 )
 
-// folder keeps the newest checkpoint as "checkpoint" and one an hour as "checkpoint-SIZE". It compares what is there
-// before it writes: a log that was set back must not cover its own trace.
+// folder keeps the newest checkpoint as "checkpoint" and one an hour as "checkpoint-SIZE", and each declared
+// restore as "restored-DIGEST". It compares what is there before it writes: a log that was set back must not cover its
+// own trace.
 type folder struct {
 	path string
 	ledger
@@ -47,7 +52,10 @@ func (f *folder) bring(ctx context.Context, c checkpoint) error {
 			return err
 		}
 	}
-	return f.write(latest, c.signed)
+	if err := f.write(latest, c.signed); err != nil {
+		return err
+	}
+	return f.spend(ctx, c.Size)
 }
 
 // compare holds what lies there to the log. What a declared restore made void is kept under its size.
@@ -56,11 +64,47 @@ func (f *folder) compare(ctx context.Context, held []byte, c checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("what lies there as %s is not of this log: %w", latest, err)
 	}
-	excused, err := f.extends(ctx, older, c.Checkpoint)
+	excused, err := f.extends(ctx, older, c.Checkpoint, f.spent)
 	if err != nil || !excused {
 		return err
 	}
 	return f.keep(older.Size, held)
+}
+
+// restored is the name under which a declared restore lies here from when the folder first got a checkpoint after it.
+func restored(r restore) string {
+	sum := sha256.Sum256(r.note)
+	return "restored-" + hex.EncodeToString(sum[:8])
+}
+
+// spent is whether the folder got a checkpoint since the restore.
+func (f *folder) spent(_ store.Tx, r restore) (bool, error) {
+	_, err := os.Lstat(filepath.Join(f.path, restored(r)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// spend puts the declared restores here, each once. It comes after the checkpoint: a crash between the two leaves a
+// restore that is spent with the next one, and never one that was spent for nothing.
+func (f *folder) spend(ctx context.Context, size int64) error {
+	var known []restore
+	err := f.store.View(ctx, func(tx store.Tx) (err error) {
+		known, err = f.restores(tx, size)
+		return err
+	})
+	for _, r := range known {
+		if there, err := f.spent(nil, r); err != nil {
+			return err
+		} else if there {
+			continue
+		}
+		if err := f.write(restored(r), r.note); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func readNote(path string) ([]byte, error) {

@@ -35,22 +35,15 @@ func (l ledger) opens(ctx context.Context, signed []byte) (c audit.Checkpoint, e
 	return c, err
 }
 
-// extends returns nil when the log as it is now begins with all of the older one, or when a declared restore says why
-// it does not: then excused is true. Otherwise the error wraps audit.ErrContradiction.
-func (l ledger) extends(ctx context.Context, older, now audit.Checkpoint) (excused bool, err error) {
+// extends returns nil when the log as it is now begins with all of the older one, or when a declared restore that is not
+// spent says why it does not: then excused is true. Otherwise the error wraps audit.ErrContradiction.
+func (l ledger) extends(ctx context.Context, older, now audit.Checkpoint, spent spent) (excused bool, err error) {
 	err = l.store.View(ctx, func(tx store.Tx) error {
-		same := older.Size == 0
-		if older.Size > 0 && older.Size <= now.Size {
-			root, err := tlog.TreeHash(older.Size, hashes(tx))
-			if err != nil {
-				return err
-			}
-			same = [32]byte(root) == older.Root
+		same, err := begins(tx, older, now.Size)
+		if err != nil || same {
+			return err
 		}
-		if same {
-			return nil
-		}
-		excused, err = l.declared(tx, older.Size)
+		excused, err = l.declared(tx, older.Size, now.Size, spent)
 		if err == nil && !excused {
 			err = fmt.Errorf("%w: it has a checkpoint of %d records of which this log of %d is no continuation", audit.ErrContradiction, older.Size, now.Size)
 		}
@@ -59,31 +52,58 @@ func (l ledger) extends(ctx context.Context, older, now audit.Checkpoint) (excus
 	return excused, err
 }
 
-// declared reports whether people said that the log was set back from at least that size.
-func (l ledger) declared(tx store.Tx, size int64) (bool, error) {
-	statements, err := tx.Statements()
-	if err != nil {
-		return false, err
+// begins reports whether the log of that size begins with all that the checkpoint is of.
+func begins(tx store.Tx, with audit.Checkpoint, size int64) (bool, error) {
+	if with.Size == 0 || with.Size > size {
+		return with.Size == 0, nil
 	}
+	root, err := tlog.TreeHash(with.Size, hashes(tx))
+	return [32]byte(root) == with.Root, err
+}
+
+// spent reports whether a place went on after a restore. The restore excuses nothing there any more: what the place
+// holds since then is of the log that went on, and only another restore can make that void.
+type spent func(tx store.Tx, r restore) (bool, error)
+
+// restore is a declared one, with the note that says so.
+type restore struct {
+	audit.Restored
+	note []byte
+}
+
+// restores lists what people declared of the log as it is now, which has that size. One that kept what this log does
+// not begin with is of another log, whatever its name.
+func (l ledger) restores(tx store.Tx, size int64) (out []restore, err error) {
+	statements, err := tx.Statements()
 	for _, s := range statements {
 		if s.Kind != store.StatementRestored {
 			continue
 		}
 		r, err := l.people.OpenRestored([]byte(s.Note))
-		if err == nil && r.Kept.Size <= size && size <= r.Lost {
-			return true, nil
+		if err != nil {
+			continue
+		}
+		if ours, err := begins(tx, r.Kept, size); err != nil {
+			return nil, err
+		} else if ours {
+			out = append(out, restore{r, []byte(s.Note)})
 		}
 	}
-	return false, nil
+	return out, err
 }
 
-// isDeclared is declared in a transaction of its own.
-func (l ledger) isDeclared(ctx context.Context, size int64) (declared bool, err error) {
-	err = l.store.View(ctx, func(tx store.Tx) error {
-		declared, err = l.declared(tx, size)
-		return err
-	})
-	return declared, err
+// declared reports whether people said that the log was set back from at least that size, and that is not spent.
+func (l ledger) declared(tx store.Tx, held, size int64, spent spent) (bool, error) {
+	restores, err := l.restores(tx, size)
+	for _, r := range restores {
+		if r.Kept.Size > held || held > r.Lost {
+			continue
+		}
+		if gone, err := spent(tx, r); err != nil || !gone {
+			return err == nil, err
+		}
+	}
+	return false, err
 }
 
 // consistency proves that the log of one size begins with that of the other (RFC 6962 2.1.2).

@@ -42,7 +42,7 @@ func (w *witness) bring(ctx context.Context, c checkpoint) error {
 				return err
 			}
 		case status == http.StatusUnprocessableEntity:
-			return w.contradicted(ctx, w.size, "it refuses the proof that the log extends the %d records it signed", w.size)
+			return w.contradicted(ctx, c, w.size, "it refuses the proof that the log extends the %d records it signed", w.size)
 		default:
 			return refused(status)
 		}
@@ -91,9 +91,9 @@ func (w *witness) goOn(ctx context.Context, c checkpoint, answer []byte) error {
 	}
 	switch {
 	case held > c.Size:
-		return w.contradicted(ctx, held, "it signed %d records, and the log has %d", held, c.Size)
+		return w.contradicted(ctx, c, held, "it signed %d records, and the log has %d", held, c.Size)
 	case held == w.size && held == c.Size: // then it is the root that differs
-		return w.contradicted(ctx, held, "it signed another log of %d records", held)
+		return w.contradicted(ctx, c, held, "it signed another log of %d records", held)
 	case held == w.size:
 		return refused(http.StatusConflict)
 	}
@@ -102,8 +102,12 @@ func (w *witness) goOn(ctx context.Context, c checkpoint, answer []byte) error {
 }
 
 // contradicted is audit.ErrContradiction, unless a declared restore explains what the witness holds.
-func (w *witness) contradicted(ctx context.Context, held int64, format string, args ...any) error {
-	declared, err := w.isDeclared(ctx, held)
+func (w *witness) contradicted(ctx context.Context, c checkpoint, held int64, format string, args ...any) error {
+	var declared bool
+	err := w.store.View(ctx, func(tx store.Tx) (err error) {
+		declared, err = w.declared(tx, held, c.Size, w.spent)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -112,4 +116,13 @@ func (w *witness) contradicted(ctx context.Context, held int64, format string, a
 		return fmt.Errorf("%s: it was before the declared restore, which its operator has to be told", what)
 	}
 	return fmt.Errorf("%w: %s", audit.ErrContradiction, what)
+}
+
+// spent is whether the witness signed more than what the restore kept: its operator was told by then.
+func (w *witness) spent(tx store.Tx, r restore) (bool, error) {
+	last, err := tx.Cosignature()
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return last.Witness == w.key.Name() && last.Size > r.Kept.Size, err
 }

@@ -124,6 +124,8 @@ func (t *tx) Devices(limit int, after string) (found []store.DeviceStanding, nex
 	limit = page(limit, 50, 200)
 	found, err = all(t, readStanding, `SELECT d.id, d.name, d.public_key, d.enrolled_by, d.enrolled_at, d.revoked_at,
 			(SELECT max(seen_at) FROM device_contacts WHERE device = d.id), c.epoch, coalesce(c.seq, 0), coalesce(h.seq, 0),
+			(SELECT coalesce(sum(max(said.seq - coalesce(got.seq, 0), 0)), 0) FROM device_contacts said
+				LEFT JOIN device_heads got ON got.device = said.device AND got.epoch = said.epoch WHERE said.device = d.id),
 			(SELECT count(*) FROM device_alarms WHERE device = d.id)
 		FROM devices d
 		LEFT JOIN device_contacts c ON c.device = d.id AND c.turn = (SELECT max(turn) FROM device_contacts WHERE device = d.id)
@@ -139,6 +141,6 @@ func (t *tx) Devices(limit int, after string) (found []store.DeviceStanding, nex
 
 func readStanding(row scanner) (d store.DeviceStanding, err error) {
 	err = row.Scan(&d.ID, &d.Name, &d.PublicKey, &d.EnrolledBy, stamp{&d.EnrolledAt}, stamp{&d.RevokedAt},
-		stamp{&d.SeenAt}, fixed(d.Epoch[:]), &d.Claimed, &d.Held, &d.Alarms)
+		stamp{&d.SeenAt}, fixed(d.Epoch[:]), &d.Claimed, &d.Held, &d.Pending, &d.Alarms)
 	return d, err
 }

@@ -57,6 +57,7 @@ type DeviceStanding struct {
 	Epoch   [16]byte  // zero when it was never heard
 	Claimed uint64    // the last record it says it has
 	Held    uint64    // the last record the platform has
+	Pending uint64    // how many it says it has, of any of its chains, that the platform has not
 	Alarms  int
 }
 
@@ -77,7 +78,8 @@ type ChainTx interface {
 	ChainPlaces(device, epoch [16]byte, first, last uint64) ([]ChainPlace, error)
 	// Contacts lists a device's chains as it spoke of them, the one begun last first.
 	Contacts(device stead.DeviceID) ([]Contact, error)
-	// PutContact inserts or replaces by device and epoch; ErrConflict when another chain has the turn.
+	// PutContact inserts or replaces by device and epoch; ErrConflict when another chain has the turn. The database
+	// refuses to take back what a device said: a sequence below, another leaf at the same one, another turn.
 	PutContact(c Contact) error
 	// PutSignedHead keeps the newest of the device's signatures: held over what was taken in, else over what it says it
 	// has. One that is not further on than what is there changes nothing.

@@ -82,7 +82,8 @@ type HoldTx interface {
 	ReleaseHold(p stead.Pseudonym, at time.Time, by stead.StaffID) error
 	// Holds lists the open ones, the oldest first.
 	Holds() ([]Hold, error)
-	// Kept reports whether a hold keeps the person's texts: one on them, or on somebody they share a session with.
+	// Kept reports whether a hold keeps the person's texts: one on them, on somebody they share a session with, or on
+	// somebody who was recorded about them.
 	Kept(p stead.Pseudonym) (bool, error)
 }
 

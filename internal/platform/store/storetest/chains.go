@@ -195,18 +195,18 @@ var chainTests = []test{
 			silent, behind, revoked := h.device(tx, 1, now.Add(-time.Hour)), h.device(tx, 2, now), h.device(tx, 3, now)
 			h.ok(tx.SetDeviceHead(behind, [16]byte{1}, 7, [32]byte{7}))
 			h.ok(tx.SetDeviceHead(behind, [16]byte{2}, 3, [32]byte{3}))
-			h.ok(tx.PutContact(store.Contact{Device: behind, Epoch: [16]byte{1}, Turn: 1, Seq: 7, ClaimedAt: now, SeenAt: now.Add(time.Minute)}))
+			h.ok(tx.PutContact(store.Contact{Device: behind, Epoch: [16]byte{1}, Turn: 1, Seq: 11, ClaimedAt: now, SeenAt: now.Add(time.Minute)}))
 			h.ok(tx.PutContact(store.Contact{Device: behind, Epoch: [16]byte{2}, Turn: 2, Seq: 5, ClaimedAt: now, SeenAt: now}))
 			h.ok(tx.PutAlarm(store.Alarm{Device: behind, Epoch: [16]byte{1}, Seq: 3, Signature: []byte{1}, Why: "forked", At: now}))
 			h.ok(tx.RevokeDevice(revoked, now))
 			show := func(list []store.DeviceStanding) string {
 				out := ""
 				for _, d := range list {
-					out += fmt.Sprintf("%.2s %v %v %d %d %d %d; ", d.ID, d.RevokedAt.IsZero(), d.SeenAt.Sub(now) == time.Minute, d.Epoch[0], d.Claimed, d.Held, d.Alarms)
+					out += fmt.Sprintf("%.2s %v %v %d %d %d %d %d; ", d.ID, d.RevokedAt.IsZero(), d.SeenAt.Sub(now) == time.Minute, d.Epoch[0], d.Claimed, d.Held, d.Pending, d.Alarms)
 				}
 				return out
 			}
-			want := []string{"03 false false 0 0 0 0; ", "02 true true 2 5 3 1; ", "01 true false 0 0 0 0; "}
+			want := []string{"03 false false 0 0 0 0 0; ", "02 true true 2 5 3 6 1; ", "01 true false 0 0 0 0 0; "}
 			all, next, err := tx.Devices(10, "")
 			h.ok(err)
 			same(h, "all", show(all), want[0]+want[1]+want[2])
