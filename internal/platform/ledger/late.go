@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"stead/internal/audit"
@@ -19,6 +20,9 @@ const (
 	lateStep  = 500       // records taken in by one transaction
 	lateWaits = 7 * 24 * time.Hour
 )
+
+// saidLate is what evidence from such a file says it was refused with: its device can be asked no more.
+const saidLate = "late"
 
 // SealedBatch is a run of records of an outbox whose keys its device has lost. The platform opens them with its own
 // key; the device signed the head while it had one.
@@ -39,7 +43,8 @@ type Updater interface {
 // TakeSealed keeps the batch until the file's last record is here, then takes all of it in like TakeIn, each record with
 // the doubt late_untrusted. It returns the sequence expected next. A batch that begins beyond it leaves a gap
 // (*GapError); what is held already is harmless. Each record is opened when it arrives, and must go on where the chain
-// ends so far; the intake, at the end, is in several transactions, and the last piece sent again continues it.
+// ends so far. One that opens and is no record is kept as evidence (chain.bridged), so that the others are not lost with
+// it. The intake, at the end, is in several transactions, and the last piece sent again continues it.
 //
 // One file of a device waits at a time: a batch of another one drops it. What is refused after the head was found signed
 // drops it, too, and so does whoever comes next once it was not touched for seven days. Texts wait sealed as they came.
@@ -194,14 +199,28 @@ func (u *upload) open(end audit.Head, sealed [][]byte) (records []DeviceRecord, 
 	for _, s := range sealed {
 		rec, err := audit.OpenRecord(key, u.File.Generation, u.File.Epoch, end.Seq+1, s)
 		if err == nil {
-			end, _, err = audit.Extend(end, rec.Envelope)
+			end, err = follow(end, rec.Envelope)
 		}
 		if err != nil {
 			return nil, end, stead.Errorf(stead.CodeRecordInvalid, "record %d", end.Seq+1).Because(err)
 		}
-		records = append(records, DeviceRecord{Envelope: rec.Envelope, Texts: rec.Texts})
+		records = append(records, DeviceRecord{Envelope: rec.Envelope, Texts: rec.Texts, Quarantined: saidLate})
 	}
 	return records, end, nil
+}
+
+// follow moves the head over a record, or over what is none and names no place: what comes behind it, or the signed head,
+// names its leaf.
+func follow(end audit.Head, envelope []byte) (audit.Head, error) {
+	if n := len(envelope); n == 0 || n > audit.MaxEnvelope {
+		return end, fmt.Errorf("%d bytes", n)
+	}
+	leaf := audit.Leaf(envelope)
+	rec, err := audit.Decode(envelope)
+	if err != nil {
+		return audit.Head{Device: end.Device, Epoch: end.Epoch, Seq: end.Seq + 1, Leaf: leaf}, nil //nolint:nilerr // it is kept as evidence
+	}
+	return audit.Step(end, rec, leaf)
 }
 
 // takeIn takes in the next of what waits, now that all of it is here and leads to the signed head.
