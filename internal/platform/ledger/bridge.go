@@ -16,6 +16,7 @@ const whyRestored = "restored"
 // bridgeRestored lets the chain of a device go on behind records that the platform had acknowledged, the device had
 // forgotten, and a restore has lost. It writes which they were (chain.bridged) and moves on to the place before the
 // batch, with the leaf that the batch's first record claims to follow; the batch's signed head vouches for that claim.
+// What is no record claims nothing: when it was refused before, it is kept as evidence, and the bridge ends with it.
 //
 // It is allowed once a chain and restore: only while nothing of the chain arrived since the newest declared restore. Of
 // the chains of which nothing is known it is allowed to one, and only when the device was enrolled before; its first
@@ -34,18 +35,26 @@ func (a *arrival) bridgeRestored(b Batch) error {
 	} else if !ok {
 		return gap
 	}
-	first, err := audit.Decode(b.Records[0].Envelope)
-	if err != nil {
+	a.orphan = a.head.Seq == 0
+	next := b.Records[0]
+	first, err := audit.Decode(next.Envelope)
+	switch {
+	case err == nil:
+		return a.crossTo(b.FirstSeq-1, first.Prev)
+	case next.Quarantined == "":
 		return badRecord(b.FirstSeq, err, "record %d", b.FirstSeq)
 	}
-	a.orphan = a.head.Seq == 0
-	return a.crossTo(b.FirstSeq-1, first.Prev)
+	at := audit.Head{Device: b.Device, Epoch: b.Epoch, Seq: b.FirstSeq, Leaf: audit.Leaf(next.Envelope)}
+	if err := a.keep(at, next); err != nil {
+		return err
+	}
+	return a.crossTo(at.Seq, at.Leaf)
 }
 
 // crossTo moves on over what a restore has lost, and says so in the log.
 func (a *arrival) crossTo(last uint64, leaf [32]byte) error {
 	first := a.head.Seq + 1
-	a.head.Seq, a.head.Leaf = last, leaf
+	a.head.Seq, a.head.Leaf, a.passed = last, leaf, true
 	return a.ledger.Write(a.tx, Entry{Kind: audit.ChainBridged, Facts: audit.Body{"why": whyRestored,
 		"device": string(a.head.Device), "epoch": a.head.Epoch.String(), "first": int64(first), "last": int64(last), //nolint:gosec // counts of records
 		"leaf": hex.EncodeToString(leaf[:])}})

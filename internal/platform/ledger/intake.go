@@ -71,7 +71,7 @@ func (l *Ledger) TakeIn(tx store.Tx, by stead.StaffID, b Batch) (next uint64, er
 	if err != nil {
 		return 0, err
 	}
-	if len(fresh) == 0 {
+	if len(fresh) == 0 && !a.passed {
 		return a.head.Seq + 1, nil
 	}
 	for _, r := range fresh {
@@ -95,6 +95,7 @@ type arrival struct {
 	head   audit.Head // of what is held; moves on with each record
 	doubts doubter
 	sealer sealer
+	passed bool // what a restore has lost was bridged
 	orphan bool // the next record is the first one behind a beginning that a restore has lost
 	begins bool // the chain's first record is among these and says why the one before it ended
 
