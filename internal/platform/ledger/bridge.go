@@ -75,6 +75,29 @@ func (a *arrival) mayBridge(restore store.IntakeEntry) (bool, error) {
 	return used == 0, err
 }
 
+// orphaned reports whether a bridge over a lost beginning is all that is held of the chain, evidence behind it aside.
+func (a *arrival) orphaned() (bool, error) {
+	if _, err := a.tx.IntakeAt(a.source, a.head.Epoch, a.head.Seq); a.head.Seq == 0 || err == nil {
+		return false, nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return false, err
+	}
+	end := a.head.Seq
+	found, err := findBridge(a.tx, 0, func(f audit.Body) bool {
+		last, _ := f["last"].(int64)
+		fits := f["why"] == whyRestored && f["device"] == string(a.head.Device) && f["epoch"] == a.head.Epoch.String() && f["first"] == int64(1)
+		if fits {
+			end = uint64(last) //nolint:gosec // G115: a count of records
+		}
+		return fits
+	})
+	if err != nil || found == 0 {
+		return false, err
+	}
+	records, err := a.tx.ChainPlaces(a.source, a.head.Epoch, end+1, a.head.Seq)
+	return len(records) == 0, err
+}
+
 // arrivedAt is the index at which the place of a chain was filled: by the record itself, or by a bridge that ends there.
 // It is 0 when neither is there.
 func arrivedAt(tx store.Tx, device stead.DeviceID, epoch audit.Epoch, seq uint64) (int64, error) {

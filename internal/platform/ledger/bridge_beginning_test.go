@@ -45,3 +45,30 @@ func TestARestoreExcusesOneLostBeginning(t *testing.T) {
 	takes(chains[1], true)
 	takes(chains[2], false)
 }
+
+// TestEvidenceDoesNotHideALostBeginning: the first record is marked, though what is no record came before it by itself.
+func TestEvidenceDoesNotHideALostBeginning(t *testing.T) {
+	b := newBench(t)
+	b.write(1)
+	c := b.chain()
+	for range 5 {
+		c.add(nil)
+	}
+	c.addBytes([]byte("no record"), nil)
+	c.addBytes([]byte("nor is this"), nil)
+	c.add(nil)
+	c.add(nil)
+	b.declare("disk failed")
+	for _, seq := range []int{6, 7, 8, 9} {
+		if _, err := b.take(c.part(seq, seq, 6, 7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.update(func(tx store.Tx) error {
+		lines, err := b.ledger.Trail(tx, store.TrailFilter{Kind: "session.intent", Limit: 2})
+		if len(lines) != 2 || lines[0].Facts["doubt"] != "" || lines[1].Facts["doubt"] != "its chain's beginning was lost in a restore" {
+			t.Errorf("%+v", lines)
+		}
+		return err
+	})
+}

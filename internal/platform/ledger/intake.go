@@ -74,6 +74,11 @@ func (l *Ledger) TakeIn(tx store.Tx, by stead.StaffID, b Batch) (next uint64, er
 	if len(fresh) == 0 && !a.passed {
 		return a.head.Seq + 1, nil
 	}
+	if !a.passed {
+		if a.orphan, err = a.orphaned(); err != nil {
+			return 0, err
+		}
+	}
 	for _, r := range fresh {
 		if err := a.takeOrKeep(r); err != nil {
 			return 0, err
