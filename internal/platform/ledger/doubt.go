@@ -13,6 +13,9 @@ import (
 // may have written it, and when.
 const LateUntrusted = "late_untrusted"
 
+// beginningLost is the doubt about the first record of a chain whose beginning nobody can show any more.
+const beginningLost = "its chain's beginning was lost in a restore"
+
 // doubter says why what a device's records say does not fit what the platform knows. It asks the store for each
 // person and session once; a zero answer means that there is none.
 type doubter struct {

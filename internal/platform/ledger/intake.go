@@ -62,12 +62,22 @@ func (l *Ledger) TakeIn(tx store.Tx, by stead.StaffID, b Batch) (next uint64, er
 	if err != nil {
 		return 0, err
 	}
+	if b.FirstSeq > a.head.Seq+1 {
+		if err := a.bridgeRestored(b); err != nil {
+			return 0, err
+		}
+	}
 	fresh, err := a.skipKnown(b)
 	if err != nil {
 		return 0, err
 	}
-	if len(fresh) == 0 {
+	if len(fresh) == 0 && !a.passed {
 		return a.head.Seq + 1, nil
+	}
+	if !a.passed {
+		if a.orphan, err = a.orphaned(); err != nil {
+			return 0, err
+		}
 	}
 	for _, r := range fresh {
 		if err := a.takeOrKeep(r); err != nil {
@@ -91,6 +101,8 @@ type arrival struct {
 	doubts doubter
 	sealer sealer
 	first  bool // nothing of the chain was held before
+	passed bool // what a restore has lost was bridged
+	orphan bool // the next record is the first one behind a beginning that a restore has lost
 	begins bool // the chain's first record is among these and says why the one before it ended
 
 	// Taken and not stored yet: an entry each, and the record it is of.
@@ -111,11 +123,6 @@ func (l *Ledger) receive(tx store.Tx, by stead.StaffID, b Batch) (*arrival, erro
 	seq, leaf, err := tx.DeviceHead(b.Device, b.Epoch)
 	if err != nil {
 		return nil, err
-	}
-	if b.FirstSeq > seq+1 {
-		if seq, leaf, err = l.bridgeRestored(tx, device, b, seq); err != nil {
-			return nil, err
-		}
 	}
 	if b.Late && device.RevokedAt.IsZero() {
 		device.RevokedAt = tx.Now() // what the platform opened proves nothing about when, just as little as what a lost device sends
@@ -214,6 +221,10 @@ func (a *arrival) take(r DeviceRecord) error {
 	if e.Doubt, err = a.doubts.of(rec); err != nil {
 		return err
 	}
+	if a.orphan && e.Doubt != LateUntrusted {
+		e.Doubt = beginningLost
+	}
+	a.orphan = false
 	if err := a.sealer.seal(&e, r.Texts, false); err != nil {
 		return err
 	}

@@ -41,11 +41,19 @@ func (b *bench) sealedBatches(batch ledger.Batch, n int) (out []ledger.SealedBat
 }
 
 func (b *bench) takeSealed(s ledger.SealedBatch) (next uint64, err error) {
-	err = b.store.Update(b.Context(), func(tx store.Tx) error {
-		next, err = b.ledger.TakeSealed(tx, agent.ID, s)
+	return b.ledger.TakeSealed(b.Context(), b.store, agent.ID, s)
+}
+
+// waits is the file that waits of the device; the zero one when none does.
+func (b *bench) waits() (f store.LateFile) {
+	b.Helper()
+	b.update(func(tx store.Tx) (err error) {
+		if f, err = tx.LateFile(b.device); errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
 		return err
 	})
-	return next, err
+	return f
 }
 
 func TestSealedRecordsAreTakenInWhenTheLastIsHere(t *testing.T) {
@@ -82,11 +90,11 @@ func TestSealedRecordsAreTakenInWhenTheLastIsHere(t *testing.T) {
 				t.Errorf("%+v", l)
 			}
 		}
-		if waiting, _ := tx.LateSeq(b.device, b.epoch); waiting != 0 {
-			t.Errorf("record %d still waits", waiting)
-		}
 		return err
 	})
+	if f := b.waits(); f.HeadSeq != 0 {
+		t.Errorf("%+v still waits", f)
+	}
 	if next, err := b.take(b.batch(rest.Head, 1, nil)); err != nil || next != 12 {
 		t.Errorf("the chain does not go on: %d, %v", next, err)
 	}
