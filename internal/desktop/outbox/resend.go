@@ -25,7 +25,10 @@ func (o *Outbox) drainSalvaged(ctx context.Context, p Platform) error {
 		switch code := stead.CodeOf(err); {
 		case err == nil && ack.NextSeq > b.First:
 			err = o.forgetSalvaged(ctx, b.Epoch, min(last, ack.NextSeq-1), false)
-		case err == nil, code == stead.CodeChainGap, code == stead.CodeChainFork, code == stead.CodeRecordInvalid:
+		case code == stead.CodeDeviceUnknown && b.Device == o.cfg.Device:
+			return nil // the present epoch hears the same; a platform that was set back may come to know the device again
+		case err == nil, code == stead.CodeChainGap, code == stead.CodeChainFork, code == stead.CodeRecordInvalid,
+			code == stead.CodeDeviceSignature, code == stead.CodeDeviceUnknown, code == stead.CodeTooLarge:
 			err = o.forgetSalvaged(ctx, b.Epoch, last, true)
 		}
 		if err != nil {

@@ -31,10 +31,15 @@ type salvage struct {
 }
 
 // plan decides what is saved from what was found. What the file says of acknowledgements is believed only where the
-// chain confirms it.
-func plan(f *finds, key ed25519.PublicKey) salvage {
-	s := salvage{keys: f.keys, owed: f.owed, proof: f.proof}
+// chain confirms it. Of a file that another device key signed nothing is saved, though the keyring opens it: nobody here
+// can sign for its records any more, so it is left to the platform like one that stays closed.
+func plan(f *finds, cfg Config) salvage {
+	key, _ := cfg.Signer.Public().(ed25519.PublicKey) // complete has looked
 	slices.SortFunc(f.cards, func(a, b card) int { return cmp.Compare(b.Generation, a.Generation) })
+	if !f.ours(cfg) {
+		f.keys, f.proof = nil, nil
+	}
+	s := salvage{keys: f.keys, owed: f.owed, proof: f.proof}
 	for i := range f.cards {
 		if s.card == nil {
 			s.card = &f.cards[i]
@@ -46,7 +51,7 @@ func plan(f *finds, key ed25519.PublicKey) salvage {
 	}
 	s.head = newestHead(f.heads, *s.card, key)
 	if len(f.keys) == 0 {
-		return s // what cannot be opened here is not missing
+		return s // what cannot be opened or signed for here is not missing
 	}
 	slices.SortFunc(f.spots, func(a, b spot) int {
 		return cmp.Or(bytes.Compare(a.epoch[:], b.epoch[:]), cmp.Compare(a.seq, b.seq), bytes.Compare(a.leaf[:], b.leaf[:]))
@@ -67,6 +72,17 @@ func plan(f *finds, key ed25519.PublicKey) salvage {
 		s.last(nil, f) // not one record, and maybe a head that says there were some
 	}
 	return s
+}
+
+// ours reports whether cfg's key wrote what was found, and forgets the records that another one wrote. The card names
+// the device, each record the key. The head's signature cannot decide it: a damaged one looks like another key's.
+func (f *finds) ours(cfg Config) bool {
+	if !slices.ContainsFunc(f.keys, func(k dataKey) bool { return stead.DeviceID(k.card.Device) == cfg.Device }) {
+		return false
+	}
+	all := len(f.spots)
+	f.spots = slices.DeleteFunc(f.spots, func(s spot) bool { return s.device != cfg.Device || s.signer != cfg.KeyID })
+	return all == 0 || len(f.spots) > 0
 }
 
 // newestHead returns the highest head of the card's epoch whose signature is valid.

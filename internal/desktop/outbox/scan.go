@@ -12,6 +12,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"stead/internal/audit"
+	"stead/internal/stead"
 )
 
 // A damaged file is read as bytes, not as a database: what is looked for tells by itself what it is. A card has its
@@ -43,6 +44,8 @@ type spot struct {
 	size       int
 	key        int // index of its data key
 	leaf, prev [32]byte
+	device     stead.DeviceID
+	signer     [8]byte // audit.KeyID of the key the record names
 }
 
 // finds is what the passes bring back.
@@ -291,5 +294,6 @@ func (k *dataKey) opened(b []byte, size int, s audit.Sealed) (spot, bool) {
 	if _, err := audit.OpenRecord(k.aead, k.card.Generation, rec.Epoch, rec.Seq, b[:size]); err != nil {
 		return spot{}, false
 	}
-	return spot{epoch: rec.Epoch, seq: rec.Seq, size: size, leaf: audit.Leaf(s.Envelope), prev: rec.Prev}, true
+	return spot{epoch: rec.Epoch, seq: rec.Seq, size: size, leaf: audit.Leaf(s.Envelope), prev: rec.Prev,
+		device: rec.Device, signer: rec.KeyID}, true
 }
