@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -30,6 +32,9 @@ const (
 	cardMark  = "stead-outbox-card/1\x00"
 	cardCheck = 8 // bytes of the SHA-256 of what stands before them
 )
+
+// deviceForm is what a device's id looks like; a file name is made of it.
+var deviceForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // errOtherKey means that the keyring holds another key than the one that sealed the file.
 var errOtherKey = errors.New("the keyring's key does not open it")
@@ -87,6 +92,9 @@ func decodeCard(b []byte) (c card, length int, err error) {
 	length = len(b) - len(rest)
 	if sum := sha256.Sum256(b[:length]); len(rest) < cardCheck || !bytes.Equal(sum[:cardCheck], rest[:cardCheck]) {
 		return c, 0, errors.New("the card was changed")
+	}
+	if !deviceForm.MatchString(c.Device) || c.Generation > math.MaxInt64 {
+		return c, 0, errors.New("the card names no device or data key") // the checksum is anybody's to make
 	}
 	return c, length + cardCheck, nil
 }

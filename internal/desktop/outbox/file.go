@@ -30,6 +30,7 @@ import (
 //	receipts    8 bytes sequence of the first → receipt, sealed
 //	quarantine  8 bytes sequence → quarantined, sealed
 //	salvaged    16 bytes epoch, 8 bytes sequence → the sealed record, saved from a file before this one
+//	refused     the same → quarantined, sealed: salvaged records that were refused; missing where there was none
 //	owed        "owed:" and the name of a file in the folder evidence that only the platform can read, and that it does not have yet
 //
 // Numbers are big-endian. Sealed is a nonce and AES-256-GCM under the data key, bound to the place.
@@ -40,6 +41,7 @@ var (
 	quarantineBucket = []byte("quarantine")
 	salvagedBucket   = []byte("salvaged")
 	owedBucket       = []byte("owed")
+	refusedBucket    = []byte("refused")
 )
 
 // file is an open and verified outbox file. Its fields change only after a commit, by the committer, under mu.
@@ -61,6 +63,8 @@ type file struct {
 	refused    map[uint64]string // those of them that are still held, and why
 	recovered  *Recovered
 	salvaged   int // records of earlier epochs that are still to be sent
+
+	refusedSalvaged map[place]string // salvaged records that the platform refused, and why
 }
 
 // mark is a place in the chain.

@@ -54,6 +54,9 @@ func (f *file) loadProof(tx *bolt.Tx, trust Trust) error {
 	if err := f.loadQuarantine(tx.Bucket(quarantineBucket)); err != nil {
 		return err
 	}
+	if err := f.loadRefused(tx.Bucket(refusedBucket)); err != nil {
+		return err
+	}
 	return f.loadReceipts(tx.Bucket(receiptBucket))
 }
 

@@ -106,13 +106,18 @@ func (f *file) loadQuarantine(b *bolt.Bucket) error {
 	})
 }
 
-// Quarantine calls yield with each record that the platform ever refused, in their order, until it returns an error.
+// Quarantine calls yield with each record that the platform ever refused, in their order, and then with those that were
+// salvaged from another file, until it returns an error.
 func (o *Outbox) Quarantine(ctx context.Context, yield func(Quarantined) error) error {
-	return list(ctx, o, quarantineBucket, func(f *file, seq uint64, value []byte) (Quarantined, error) {
+	err := list(ctx, o, quarantineBucket, func(f *file, seq uint64, value []byte) (Quarantined, error) {
 		var q quarantined
 		err := f.unsealAs(quarantinePlace, seq, value, &q)
 		return Quarantined{Seq: seq, Envelope: q.Record.Envelope, Texts: q.Record.Texts, Why: q.Why, At: time.UnixMilli(q.MS)}, err
 	}, yield)
+	if err != nil {
+		return err
+	}
+	return o.listRefused(ctx, yield)
 }
 
 // list reads a bucket a few values at a time, so that nothing is locked while yield runs.

@@ -33,7 +33,7 @@ type Recovered struct {
 	SHA256   [32]byte // of that file
 	Salvaged int      // records that could be read in it and are sent under their old epoch
 	Missing  string   // sequences of its last epoch that were not acknowledged and not found, as "31, 40-45"
-	Sealed   bool     // only the platform can read the file, and it is sent there as it is
+	Sealed   bool     // only the platform can read the file, or another device key signed it, and it is sent there as it is
 	Stranded string   // what was salvaged and does not connect to what the platform holds: epoch and sequences
 	Refused  string   // what the platform alone can read and did not take: file and stead.Code
 }
@@ -107,8 +107,7 @@ func replace(ctx context.Context, s *suspect, path string, cfg Config, why strin
 	if err != nil {
 		return Recovered{}, err
 	}
-	key, _ := cfg.Signer.Public().(ed25519.PublicKey) // complete has looked
-	saved := plan(found, key)
+	saved := plan(found, cfg)
 	sum, err := s.sum()
 	if err != nil {
 		return Recovered{}, err

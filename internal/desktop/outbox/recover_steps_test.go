@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"math/rand/v2"
 	"os"
@@ -60,7 +59,7 @@ func cutOff(t *testing.T, path string, data []byte, steps int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	saved := plan(found, testKey("device").Public().(ed25519.PublicKey))
+	saved := plan(found, testConfig())
 	r := Recovered{Why: WhyDamaged, SHA256: sha256.Sum256(data), Salvaged: len(saved.keep), Missing: saved.missing}
 	if steps > 0 {
 		if r.Evidence, err = s.keep(cfg.Device, 1, r.SHA256, cfg.Now()); err != nil {
@@ -122,7 +121,7 @@ func TestTheChainDecidesBetweenTwoRecordsOfOnePlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		saved := plan(found, testKey("device").Public().(ed25519.PublicKey))
+		saved := plan(found, testConfig())
 		if len(saved.keep) != 6 || saved.keep[3].leaf != placed[0].Leaf || saved.good.Leaf != audit.Leaf(items[5].Envelope) {
 			t.Errorf("%d saved, the fourth is another or they do not lead to the head", len(saved.keep))
 		}

@@ -11,12 +11,12 @@ import (
 	"stead/internal/stead"
 )
 
-// drainSalvaged sends what was saved from a damaged file, before anything of the present epoch. A run of records that
-// the platform cannot connect to what it holds is stranded: it stays in the evidence, Recovered names it, and nothing
-// behind it is held up.
+// drainSalvaged sends what was saved from a damaged file, before anything of the present epoch. A record that is refused
+// for what it is goes on marked, as in Drain. A run of records that the platform cannot connect to what it holds is
+// stranded: it stays in the evidence, Recovered names it, and nothing behind it is held up.
 func (o *Outbox) drainSalvaged(ctx context.Context, p Platform) error {
-	for {
-		b, err := o.salvagedRun(ctx)
+	for limit := BatchRecords; ; {
+		b, err := o.salvagedRun(ctx, limit)
 		if err != nil || len(b.Items) == 0 {
 			return err
 		}
@@ -24,9 +24,15 @@ func (o *Outbox) drainSalvaged(ctx context.Context, p Platform) error {
 		last := b.Items[len(b.Items)-1].Seq
 		switch code := stead.CodeOf(err); {
 		case err == nil && ack.NextSeq > b.First:
-			err = o.forgetSalvaged(ctx, b.Epoch, min(last, ack.NextSeq-1), false)
-		case err == nil, code == stead.CodeChainGap, code == stead.CodeChainFork, code == stead.CodeRecordInvalid:
-			err = o.forgetSalvaged(ctx, b.Epoch, last, true)
+			limit, err = BatchRecords, o.forgetSalvaged(ctx, b.Epoch, min(last, ack.NextSeq-1), false)
+		case code == stead.CodeDeviceUnknown && b.Device == o.cfg.Device:
+			return nil // the present epoch hears the same; a platform that was set back may come to know the device again
+		case code == stead.CodeRecordInvalid, code == stead.CodeTooLarge:
+			if limit, err = o.blameSalvaged(ctx, b, limit, err); err == nil && limit == 0 {
+				limit, err = BatchRecords, o.forgetSalvaged(ctx, b.Epoch, last, true)
+			}
+		case err == nil, code == stead.CodeChainGap, code == stead.CodeChainFork, code == stead.CodeDeviceSignature, code == stead.CodeDeviceUnknown:
+			limit, err = BatchRecords, o.forgetSalvaged(ctx, b.Epoch, last, true)
 		}
 		if err != nil {
 			return err
@@ -34,8 +40,9 @@ func (o *Outbox) drainSalvaged(ctx context.Context, p Platform) error {
 	}
 }
 
-// salvagedRun is the first run of salvaged records without a gap, as far as one batch reaches, with a signed head.
-func (o *Outbox) salvagedRun(ctx context.Context) (b Batch, err error) {
+// salvagedRun is the first run of salvaged records without a gap, at most limit of them and as far as one batch reaches,
+// with a signed head.
+func (o *Outbox) salvagedRun(ctx context.Context, limit int) (b Batch, err error) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	f, err := o.current()
@@ -45,7 +52,7 @@ func (o *Outbox) salvagedRun(ctx context.Context) (b Batch, err error) {
 	err = guard(func() error {
 		return f.db.View(func(tx *bolt.Tx) error {
 			c, size := tx.Bucket(salvagedBucket).Cursor(), 0
-			for k, v := c.First(); k != nil && len(b.Items) < BatchRecords && size < batchBytes; k, v = c.Next() {
+			for k, v := c.First(); k != nil && len(b.Items) < limit && size < batchBytes; k, v = c.Next() {
 				s, rec, err := f.salvagedAt(k, v)
 				if err != nil {
 					return err
@@ -56,7 +63,7 @@ func (o *Outbox) salvagedRun(ctx context.Context) (b Batch, err error) {
 					break
 				}
 				b.Head = audit.Head{Device: rec.Device, Epoch: rec.Epoch, Seq: rec.Seq, Leaf: audit.Leaf(s.Envelope)}
-				b.Items = append(b.Items, Item{Seq: rec.Seq, Envelope: s.Envelope, Texts: s.Texts})
+				b.Items = append(b.Items, Item{Seq: rec.Seq, Envelope: s.Envelope, Texts: s.Texts, Quarantined: f.refusedSalvaged[place{rec.Epoch, rec.Seq}]})
 				size += s.size()
 			}
 			return ctx.Err()

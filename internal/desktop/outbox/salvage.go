@@ -31,42 +31,100 @@ type salvage struct {
 }
 
 // plan decides what is saved from what was found. What the file says of acknowledgements is believed only where the
-// chain confirms it.
-func plan(f *finds, key ed25519.PublicKey) salvage {
-	s := salvage{keys: f.keys, owed: f.owed, proof: f.proof}
-	slices.SortFunc(f.cards, func(a, b card) int { return cmp.Compare(b.Generation, a.Generation) })
-	for i := range f.cards {
-		if s.card == nil {
-			s.card = &f.cards[i]
-		}
-		s.sealed = s.sealed || len(f.keys) == 0 && len(f.cards[i].Platform) > 0
+// chain confirms it. Of a file that another device key signed nothing is saved, though the keyring opens it: nobody here
+// can sign for its records any more, so it is left to the platform like one that stays closed.
+func plan(f *finds, cfg Config) salvage {
+	if !f.ours(cfg) {
+		f.keys, f.proof = nil, nil
 	}
-	if s.card == nil {
+	s := salvage{keys: f.keys, owed: f.owed, proof: f.proof}
+	ranked := f.ranked(cfg)
+	for _, c := range ranked {
+		s.sealed = s.sealed || len(f.keys) == 0 && len(c.Platform) > 0
+	}
+	if len(ranked) == 0 {
 		return s
 	}
-	s.head = newestHead(f.heads, *s.card, key)
+	s.card, s.head = &ranked[0].card, ranked[0].head
 	if len(f.keys) == 0 {
-		return s // what cannot be opened here is not missing
+		return s // what cannot be opened or signed for here is not missing
 	}
-	slices.SortFunc(f.spots, func(a, b spot) int {
-		return cmp.Or(bytes.Compare(a.epoch[:], b.epoch[:]), cmp.Compare(a.seq, b.seq), bytes.Compare(a.leaf[:], b.leaf[:]))
-	})
-	for begin := 0; begin < len(f.spots); {
-		end := begin
-		for end < len(f.spots) && f.spots[end].epoch == f.spots[begin].epoch {
-			end++
+	chains := map[audit.Epoch][]spot{}
+	for _, p := range f.spots {
+		chains[p.epoch] = append(chains[p.epoch], p)
+	}
+	s.last(chains[s.card.Epoch], f)
+	delete(chains, s.card.Epoch)
+	for _, c := range ranked[1:] {
+		if chain := chains[c.Epoch]; c.opens && c.Epoch != s.card.Epoch && (len(chain) > 0 || c.head.Seq > 0) {
+			s.also(c, chain, f)
+			delete(chains, c.Epoch)
 		}
-		if chain := f.spots[begin:end]; chain[0].epoch != s.card.Epoch {
-			s.keep = append(s.keep, one(chain, [32]byte{}, 0)...) // it was salvaged before
-		} else {
-			s.last(one(chain, s.head.Leaf, s.head.Seq), f)
-		}
-		begin = end
 	}
-	if s.missing == "" && len(s.keep) == 0 {
-		s.last(nil, f) // not one record, and maybe a head that says there were some
+	for _, chain := range chains {
+		s.keep = append(s.keep, one(chain, audit.Head{})...) // it was salvaged before
 	}
+	slices.SortFunc(s.keep, spot.compare)
 	return s
+}
+
+func (p spot) compare(q spot) int {
+	return cmp.Or(bytes.Compare(p.epoch[:], q.epoch[:]), cmp.Compare(p.seq, q.seq), bytes.Compare(p.leaf[:], q.leaf[:]))
+}
+
+// also takes over the chain of another card that opens. A file has one card; who writes a second one into it copies the
+// key, and must not hide what is missing of the epoch that the device itself wrote.
+func (s *salvage) also(c ranked, chain []spot, f *finds) {
+	other := salvage{card: &c.card, head: c.head}
+	other.last(chain, f)
+	s.keep = append(s.keep, other.keep...)
+	if other.missing != "" {
+		s.missing = more(s.missing, c.Epoch.String()+" "+other.missing)
+	}
+}
+
+// ranked is a card and what speaks for it.
+type ranked struct {
+	card
+	head  audit.Head // the highest of its epoch that is validly signed; zero when none is
+	opens bool       // with this machine's keyring, and it names this device
+}
+
+// ranked returns the cards, the one of the last epoch first: one that opens before one that does not, one that has a
+// signed head before one that has none, and then by generation.
+func (f *finds) ranked(cfg Config) []ranked {
+	key, _ := cfg.Signer.Public().(ed25519.PublicKey) // complete has looked
+	var out []ranked
+	for _, c := range f.cards {
+		opens := stead.DeviceID(c.Device) == cfg.Device && slices.ContainsFunc(f.keys, func(k dataKey) bool { return bytes.Equal(k.card.encode(), c.encode()) })
+		out = append(out, ranked{card: c, head: newestHead(f.heads, c, key), opens: opens})
+	}
+	slices.SortStableFunc(out, func(a, b ranked) int {
+		return cmp.Or(first(a.opens, b.opens), first(a.head.Seq > 0, b.head.Seq > 0), cmp.Compare(b.Generation, a.Generation))
+	})
+	return out
+}
+
+// first puts what is true before what is not.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// ours reports whether cfg's key wrote what was found, and forgets the records that another one wrote. The card names
+// the device, each record the key. The head's signature cannot decide it: a damaged one looks like another key's.
+func (f *finds) ours(cfg Config) bool {
+	if !slices.ContainsFunc(f.keys, func(k dataKey) bool { return stead.DeviceID(k.card.Device) == cfg.Device }) {
+		return false
+	}
+	all := len(f.spots)
+	f.spots = slices.DeleteFunc(f.spots, func(s spot) bool { return s.device != cfg.Device || s.signer != cfg.KeyID })
+	return all == 0 || len(f.spots) > 0
 }
 
 // newestHead returns the highest head of the card's epoch whose signature is valid.
@@ -76,7 +134,7 @@ func newestHead(heads map[mark][]byte, c card, key ed25519.PublicKey) audit.Head
 		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b mark) int { return cmp.Compare(b.Seq, a.Seq) })
-	for _, m := range all {
+	for _, m := range all[:min(len(all), maxCandidates)] {
 		h := audit.Head{Device: stead.DeviceID(c.Device), Epoch: c.Epoch, Seq: m.Seq, Leaf: m.Leaf}
 		if audit.VerifyHead(key, h, heads[m]) == nil {
 			return h
@@ -85,9 +143,13 @@ func newestHead(heads map[mark][]byte, c card, key ed25519.PublicKey) audit.Head
 	return audit.Head{}
 }
 
-// one picks one record for each place of a chain sorted by place. A place can have two: a commit that failed leaves
+// maxCandidates is how many of each kind that prove to be nothing are looked at: one file may claim anything.
+const maxCandidates = 4096
+
+// one picks one record for each place of a chain, in order. A place can have two: a commit that failed leaves
 // its pages behind. The chain decides, from the signed head down; where it cannot, the first one stays.
-func one(chain []spot, leaf [32]byte, at uint64) []spot {
+func one(chain []spot, head audit.Head) []spot {
+	slices.SortFunc(chain, spot.compare)
 	var picked []spot
 	for end := len(chain); end > 0; {
 		begin := end - 1
@@ -95,10 +157,10 @@ func one(chain []spot, leaf [32]byte, at uint64) []spot {
 			begin--
 		}
 		here := chain[begin:end]
-		want := leaf
+		want := head.Leaf
 		if n := len(picked); n > 0 && picked[n-1].seq == here[0].seq+1 {
 			want = picked[n-1].prev
-		} else if at != here[0].seq {
+		} else if head.Seq != here[0].seq {
 			want = [32]byte{}
 		}
 		i := max(slices.IndexFunc(here, func(s spot) bool { return s.leaf == want }), 0)
@@ -111,6 +173,7 @@ func one(chain []spot, leaf [32]byte, at uint64) []spot {
 // last takes over the chain of the epoch the file wrote last: what is kept of it, and what is missing. Records that are
 // acknowledged and not receipted are sent again, which does no harm.
 func (s *salvage) last(chain []spot, f *finds) {
+	chain = one(chain, s.head)
 	leaves := map[uint64][32]byte{0: {}, s.head.Seq: s.head.Leaf}
 	for _, p := range chain {
 		leaves[p.seq-1] = p.prev

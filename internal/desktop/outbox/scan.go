@@ -6,12 +6,14 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"stead/internal/audit"
+	"stead/internal/stead"
 )
 
 // A damaged file is read as bytes, not as a database: what is looked for tells by itself what it is. A card has its
@@ -43,6 +45,8 @@ type spot struct {
 	size       int
 	key        int // index of its data key
 	leaf, prev [32]byte
+	device     stead.DeviceID
+	signer     [8]byte // audit.KeyID of the key the record names
 }
 
 // finds is what the passes bring back.
@@ -55,7 +59,15 @@ type finds struct {
 	owed  [][]byte        // names of evidence that the platform was still to read
 	spots []spot
 	proof *proof // what is known of the log, the newest
+
+	wrong [2]int // records and proofs that began like one and were none
 }
+
+// Of what begins like something that is sealed; see finds.wrong.
+const (
+	wrongRecord = iota
+	wrongProof
+)
 
 // windows shows visit the file piece by piece. Visit looks at what begins in the first n bytes, may read beyond them,
 // and returns where it goes on, at least n.
@@ -69,7 +81,7 @@ func windows(ctx context.Context, r io.ReaderAt, size int64, visit func(at int64
 		readWhatCan(r, b, at)
 		at += int64(max(visit(at, b, min(windowSize, len(b))), 1))
 	}
-	return nil
+	return ctx.Err() // visit may have ended early
 }
 
 // readWhatCan fills b; where the device fails, zeros stand for the block that cannot be read.
@@ -104,7 +116,7 @@ func scan(ctx context.Context, r io.ReaderAt, size int64, s Sealer) (*finds, err
 	if len(f.keys) == 0 {
 		return f, nil
 	}
-	return f, windows(ctx, r, size, f.records)
+	return f, windows(ctx, r, size, func(at int64, b []byte, n int) int { return f.records(ctx, at, b, n) })
 }
 
 // maxLandmarks bounds what one file may claim of each kind.
@@ -157,8 +169,12 @@ func each(b []byte, n int, what string, found func(at []byte)) {
 }
 
 // records finds sealed records.
-func (f *finds) records(at int64, b []byte, n int) int {
-	each(b, n, string(proofKey), func(at []byte) { f.proven(at[len(proofKey):]) })
+func (f *finds) records(ctx context.Context, at int64, b []byte, n int) int {
+	each(b, n, string(proofKey), func(at []byte) {
+		if f.wrong[wrongProof] < maxCandidates && ctx.Err() == nil {
+			f.proven(at[len(proofKey):])
+		}
+	})
 	i := 0
 	for i < n {
 		if b[i] == 0 { // no nonce of twelve zeros was ever drawn, and much of a file is nothing but zeros
@@ -169,11 +185,19 @@ func (f *finds) records(at int64, b []byte, n int) int {
 		}
 		size := 0
 		for k := range f.keys {
-			if s, ok := f.keys[k].record(b[i:]); ok {
+			length, like := f.keys[k].beginsRecord(b[i:])
+			if !like || f.wrong[wrongRecord] >= maxCandidates {
+				continue
+			}
+			if ctx.Err() != nil {
+				return n
+			}
+			if s, ok := f.keys[k].record(b[i:], length); ok {
 				s.at, s.key = at+int64(i), k
 				f.spots, size = append(f.spots, s), s.size
 				break
 			}
+			f.wrong[wrongRecord]++
 		}
 		i += max(size, 1)
 	}
@@ -189,30 +213,51 @@ func zeros(b []byte) int {
 	return len(b)
 }
 
-// record reports whether a sealed record begins here. One block is deciphered first: only a record begins like one.
-func (k *dataKey) record(b []byte) (spot, bool) {
-	const peek = aes.BlockSize
-	if len(b) < nonceSize+peek+tagSize {
-		return spot{}, false
+// beginsRecord reports whether a sealed record may begin here, and how long its envelope is. One block is deciphered:
+// only a record begins like one.
+func (k *dataKey) beginsRecord(b []byte) (length int, ok bool) {
+	if !k.begin(b) {
+		return 0, false
+	}
+	return beginsLikeRecord(&k.stream, b[nonceSize:])
+}
+
+// begin sets the counter and the stream for what is sealed at the beginning of b; false when there is too little.
+func (k *dataKey) begin(b []byte) bool {
+	if len(b) < nonceSize+aes.BlockSize+tagSize {
+		return false
 	}
 	copy(k.counter[:], b[:nonceSize])
-	k.counter[peek-1] = 2 // GCM's counter begins at 2 for the text (NIST SP 800-38D)
+	binary.BigEndian.PutUint32(k.counter[nonceSize:], 2) // GCM's counter begins at 2 for the text (NIST SP 800-38D)
 	k.block.Encrypt(k.stream[:], k.counter[:])
-	length, ok := beginsLikeRecord(&k.stream, b[nonceSize:])
+	return true
+}
+
+// record reports whether a sealed record begins here; beginsRecord has just said so.
+func (k *dataKey) record(b []byte, length int) (spot, bool) {
+	var s audit.Sealed
+	size, ok := k.unsealed(b, length+1<<10, maxSealed, &s)
 	if !ok {
 		return spot{}, false
 	}
-	// How long it is, only its own end says; so more and more of it is deciphered.
-	for n := length + 1<<10; ; n *= 4 {
-		n = min(n, maxSealed, len(b)-nonceSize)
+	return k.opened(b, size, s)
+}
+
+// unsealed reads into v what is sealed at the beginning of b, without a look at the seal, and returns how many bytes that
+// is with it. Only its own end says how long it is; so more and more is deciphered, up to most, for as long as what is
+// there so far is the beginning of something.
+func (k *dataKey) unsealed(b []byte, n, most int, v any) (size int, ok bool) {
+	for ; ; n *= 4 {
+		n = min(n, most, len(b)-nonceSize)
 		plain := make([]byte, n)
 		cipher.NewCTR(k.block, k.counter[:]).XORKeyStream(plain, b[nonceSize:nonceSize+n])
-		var s audit.Sealed
-		if rest, err := cbor.UnmarshalFirst(plain, &s); err == nil {
-			return k.opened(b, nonceSize+n-len(rest)+tagSize, s)
-		}
-		if n == maxSealed || n == len(b)-nonceSize {
-			return spot{}, false
+		rest, err := cbor.UnmarshalFirst(plain, v)
+		switch {
+		case err == nil:
+			size = nonceSize + n - len(rest) + tagSize
+			return size, size <= len(b)
+		case !errors.Is(err, io.ErrUnexpectedEOF), n == most, n == len(b)-nonceSize:
+			return 0, false
 		}
 	}
 }
@@ -244,9 +289,14 @@ const maxProof = 256 << 10
 // proven takes over what is known of the log when it begins here and is newer than what was found before. Of two
 // that followed the log equally far, the one that speaks against it counts.
 func (f *finds) proven(b []byte) {
-	for k := range f.keys {
-		p, ok := f.keys[k].proof(b[:min(len(b), maxProof)])
+	for i := range f.keys {
+		k := &f.keys[i]
+		if !k.begin(b) || k.stream[0]^b[nonceSize] != 0x80|proofFields { // an array of so many
+			continue
+		}
+		p, ok := k.proof(b)
 		if !ok {
+			f.wrong[wrongProof]++
 			continue
 		}
 		_, why := p.accuse()
@@ -256,21 +306,18 @@ func (f *finds) proven(b []byte) {
 	}
 }
 
+// proofFields is how many fields a proof has.
+const proofFields = 7
+
+// proof reads what is known of the log; begin has been called.
 func (k *dataKey) proof(b []byte) (p proof, ok bool) {
-	if len(b) < nonceSize+tagSize {
+	size, ok := k.unsealed(b, 1<<10, maxProof, &p)
+	if !ok {
 		return p, false
 	}
-	k.counter = [aes.BlockSize]byte{aes.BlockSize - 1: 2}
-	copy(k.counter[:], b[:nonceSize])
-	plain := make([]byte, len(b)-nonceSize)
-	cipher.NewCTR(k.block, k.counter[:]).XORKeyStream(plain, b[nonceSize:])
-	rest, err := cbor.UnmarshalFirst(plain, &p)
-	size := len(b) - len(rest) + tagSize
-	if err != nil || size > len(b) {
-		return p, false
-	}
-	err = audit.OpenAs(k.aead, k.card.Generation, k.card.Epoch, 0, proofPlace, b[:size], &p)
-	return p, err == nil
+	var sealed proof
+	err := audit.OpenAs(k.aead, k.card.Generation, k.card.Epoch, 0, proofPlace, b[:size], &sealed)
+	return sealed, err == nil
 }
 
 // size is how far the log was followed.
@@ -291,5 +338,6 @@ func (k *dataKey) opened(b []byte, size int, s audit.Sealed) (spot, bool) {
 	if _, err := audit.OpenRecord(k.aead, k.card.Generation, rec.Epoch, rec.Seq, b[:size]); err != nil {
 		return spot{}, false
 	}
-	return spot{epoch: rec.Epoch, seq: rec.Seq, size: size, leaf: audit.Leaf(s.Envelope), prev: rec.Prev}, true
+	return spot{epoch: rec.Epoch, seq: rec.Seq, size: size, leaf: audit.Leaf(s.Envelope), prev: rec.Prev,
+		device: rec.Device, signer: rec.KeyID}, true
 }
