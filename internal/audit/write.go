@@ -33,7 +33,7 @@ func appendText(b []byte, v string) []byte {
 
 func appendInteger(b []byte, v int64) []byte {
 	if v < 0 {
-		return appendItem(b, cborNeg, uint64(-1-v)) //nolint:gosec // G115: -1-v of a negative number is none
+		return appendItem(b, cborNeg, uint64(-1-v))
 	}
 	return appendItem(b, cborUint, uint64(v))
 }
