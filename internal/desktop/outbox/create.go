@@ -88,7 +88,7 @@ func linkless(err error) bool {
 }
 
 func buckets() [][]byte {
-	return [][]byte{metaBucket, pendingBucket, receiptBucket, quarantineBucket, salvagedBucket, owedBucket}
+	return [][]byte{metaBucket, pendingBucket, receiptBucket, quarantineBucket, salvagedBucket, refusedBucket, owedBucket}
 }
 
 // initialise fills a new database: a fresh epoch, a fresh data key and a signed head, before the first record or

@@ -30,7 +30,7 @@ import (
 //	receipts    8 bytes sequence of the first → receipt, sealed
 //	quarantine  8 bytes sequence → quarantined, sealed
 //	salvaged    16 bytes epoch, 8 bytes sequence → the sealed record, saved from a file before this one
-//	refused     the same → quarantined, sealed: salvaged records that were refused; missing where there was none
+//	refused     the same → quarantined, sealed: salvaged records that were refused
 //	owed        "owed:" and the name of a file in the folder evidence that only the platform can read, and that it does not have yet
 //
 // Numbers are big-endian. Sealed is a nonce and AES-256-GCM under the data key, bound to the place.

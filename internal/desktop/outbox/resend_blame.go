@@ -48,15 +48,7 @@ func (o *Outbox) quarantineSalvaged(ctx context.Context, epoch audit.Epoch, item
 		}
 		sealed, err := audit.SealAs(f.aead, f.generation, epoch, item.Seq, quarantinePlace, q)
 		if err == nil {
-			err = guard(func() error {
-				return f.db.Update(func(tx *bolt.Tx) error {
-					b, err := tx.CreateBucketIfNotExists(refusedBucket)
-					if err != nil {
-						return err
-					}
-					return b.Put(salvagedKey(epoch, item.Seq), sealed)
-				})
-			})
+			err = f.update(func(tx *bolt.Tx) error { return tx.Bucket(refusedBucket).Put(salvagedKey(epoch, item.Seq), sealed) })
 		}
 		if err != nil {
 			return err
@@ -69,12 +61,9 @@ func (o *Outbox) quarantineSalvaged(ctx context.Context, epoch audit.Epoch, item
 	})
 }
 
-// loadRefused reads which salvaged records were refused. Files that never had one have no bucket.
+// loadRefused reads which salvaged records were refused.
 func (f *file) loadRefused(b *bolt.Bucket) error {
 	f.refusedSalvaged = map[place]string{}
-	if b == nil {
-		return nil
-	}
 	return b.ForEach(func(k, v []byte) error {
 		p, q, err := f.refusedAt(k, v)
 		f.refusedSalvaged[p] = q.Why
@@ -100,11 +89,7 @@ func (o *Outbox) listRefused(ctx context.Context, yield func(Quarantined) error)
 		var one Quarantined
 		more = false
 		err := o.view(func(f *file, tx *bolt.Tx) error {
-			b := tx.Bucket(refusedBucket)
-			if b == nil {
-				return nil
-			}
-			k, v := b.Cursor().Seek(after)
+			k, v := tx.Bucket(refusedBucket).Cursor().Seek(after)
 			if k == nil {
 				return nil
 			}
