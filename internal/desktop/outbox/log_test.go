@@ -226,7 +226,11 @@ func signedBy(text string, people ...string) []byte {
 }
 
 func restored(kept audit.Checkpoint, lost int64, people ...string) []byte {
-	text, err := audit.Restored{Origin: kept.Origin, Kept: kept, Lost: lost, At: time.Unix(1_790_000_000, 0), Why: "the disk failed"}.Text()
+	return restoredAt(time.Unix(1_790_000_000, 0), kept, lost, people...)
+}
+
+func restoredAt(at time.Time, kept audit.Checkpoint, lost int64, people ...string) []byte {
+	text, err := audit.Restored{Origin: kept.Origin, Kept: kept, Lost: lost, At: at, Why: "the disk failed"}.Text()
 	if err != nil {
 		panic(err)
 	}

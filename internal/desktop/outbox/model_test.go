@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"stead/internal/audit"
 	"stead/internal/stead"
@@ -199,7 +200,7 @@ func (w *world) restore() string {
 	}
 	checkpoint, lost := setBack(w.l, at, w.rng.IntN(4))
 	w.l.bridges = true
-	w.l.log.tell(restored(checkpoint, lost, "bob", "carol"))
+	w.l.log.tell(restoredAt(time.Unix(1_790_000_000+int64(len(w.steps)), 0), checkpoint, lost, "bob", "carol"))
 	// The device learns of it before it sends anything: PostRecords cannot tell what it still has.
 	w.untroubled()
 	w.o.contact = contact{}

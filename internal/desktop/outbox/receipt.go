@@ -66,11 +66,16 @@ func (o *Outbox) prove(ctx context.Context, l Log) (waiting bool, err error) {
 	}
 	defer func() { o.provers <- struct{}{} }()
 	for {
+		// First, so that whatever is acknowledged after the standing was taken was acknowledged after all of these.
+		statements, err := l.Statements(ctx)
+		if err != nil {
+			return false, err
+		}
 		before, err := o.standing()
 		if err != nil {
 			return false, err
 		}
-		if err := o.proveSome(ctx, l, before); err != nil {
+		if err := o.proveSome(ctx, l, before, statements); err != nil {
 			return false, err
 		}
 		after, err := o.standing()
@@ -86,7 +91,7 @@ func (o *Outbox) prove(ctx context.Context, l Log) (waiting bool, err error) {
 }
 
 // proveSome is one step of prove.
-func (o *Outbox) proveSome(ctx context.Context, l Log, s standing) error {
+func (o *Outbox) proveSome(ctx context.Context, l Log, s standing, statements [][]byte) error {
 	var positions []int64
 	var err error
 	if n := min(s.acked.Seq-s.receipted.Seq, receiptRecords); n > 0 {
@@ -118,6 +123,9 @@ func (o *Outbox) proveSome(ctx context.Context, l Log, s standing) error {
 	}
 	if err != nil {
 		return err
+	}
+	if s.acked.Seq == s.receipted.Seq {
+		next.Restores = o.spent(s.proof, next.Restores, statements)
 	}
 	return o.receive(ctx, run, next)
 }
@@ -194,7 +202,7 @@ func (o *Outbox) receive(ctx context.Context, run proven, next proof) error {
 		next.Excused, next.Lost, next.RolledBack = f.proof.Excused, f.proof.Lost, f.proof.RolledBack // the drain's to change
 		first := f.receipted.Seq + 1
 		proves := run.last.Seq >= first
-		if string(next.Checkpoint) == string(f.proof.Checkpoint) && f.proof.Forked == nil && !proves {
+		if string(next.Checkpoint) == string(f.proof.Checkpoint) && f.proof.Forked == nil && len(next.Restores) == len(f.proof.Restores) && !proves {
 			return nil
 		}
 		count := f.receipts

@@ -42,6 +42,18 @@ func (o *Outbox) excuse(ctx context.Context, l Log, next proof, newer audit.Chec
 	return false, nil
 }
 
+// spent adds the declared restores that this machine did not need to those that were accepted: the log agrees with all
+// that was shown, and holds all that it acknowledged. Kept for later, one of them would excuse a forgery.
+func (o *Outbox) spent(p proof, restores, statements [][]byte) [][]byte {
+	for _, r := range o.pins.restores(statements) {
+		if !p.accepted(r) {
+			restores = append(restores[:len(restores):len(restores)], r.signed)
+			p.Restores = restores
+		}
+	}
+	return restores
+}
+
 // acceptRestore takes over a restore, while nothing is being sent: an answer to a batch must not be taken for what the
 // platform holds afterwards.
 func (o *Outbox) acceptRestore(ctx context.Context, next proof, r restore) error {

@@ -103,6 +103,24 @@ func TestOldDeclarationExcusesNothing(t *testing.T) {
 	refusesStarts(t, o, stead.CodeLogForked)
 }
 
+// TestUnneededDeclarationExcusesNothing: a machine that had seen nothing of what was lost does not keep the declaration
+// for a forgery later on.
+func TestUnneededDeclarationExcusesNothing(t *testing.T) {
+	o, l := open(t, newPath(t)), newLedger()
+	settled(t, o, l, 5)
+	kept := l.log.state()
+	l.log.tell(restored(kept, kept.Size+20, "alice", "carol"))
+	if _, err := o.prove(t.Context(), l.log); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, o, l, 2)
+	l.log.rewrite(append(l.log.now()[:kept.Size:kept.Size], [32]byte{7}))
+	if _, err := o.prove(t.Context(), l.log); stead.CodeOf(err) != stead.CodeLogForked {
+		t.Errorf("got %v", err)
+	}
+	refusesStarts(t, o, stead.CodeLogForked)
+}
+
 // TestRestoreIsNotAccepted where it is not two people's word about this log and this loss.
 func TestRestoreIsNotAccepted(t *testing.T) {
 	for name, c := range map[string]func(kept audit.Checkpoint, lost int64) []byte{
