@@ -114,7 +114,17 @@ func newDrill(t *testing.T) *drill {
 	}
 	d.close() // with that, the log is signed under its name
 	d.open()
-	d.outbox, err = outbox.Open(t.Context(), d.path("outbox.db"), outbox.Config{Device: d.device, Signer: d.signer, KeyID: audit.KeyID(d.signer.Public().(ed25519.PublicKey)), Sealer: newGCM(t)})
+	c, err := client.New(d.demo.platformURL, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, _, err := c.LogTrust(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust.RecoveryKeys = keys
+	d.outbox, err = outbox.Open(t.Context(), d.path("outbox.db"), outbox.Config{Device: d.device, Signer: d.signer, KeyID: audit.KeyID(d.signer.Public().(ed25519.PublicKey)),
+		Sealer: newGCM(t), Trust: trust})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +206,7 @@ func (d *drill) append(n int) {
 	}
 }
 
-// drain signs in and sends everything.
+// drain signs in, sends everything and waits for the receipts.
 func (d *drill) drain() {
 	d.Helper()
 	ctx, cancel := context.WithTimeout(d.Context(), time.Minute)
@@ -211,8 +221,20 @@ func (d *drill) drain() {
 	if err != nil {
 		d.Fatal(err)
 	}
-	if err := d.outbox.Drain(ctx, c); err != nil {
-		d.Fatal(err)
+	run, stop := context.WithCancel(ctx)
+	var ran sync.WaitGroup
+	ran.Go(func() {
+		if err := d.outbox.Run(run, c, c.Log(d.device)); err != nil {
+			d.Error(err)
+		}
+	})
+	for s := d.outbox.State(); (s.Pending > 0 || s.Unreceipted > 0 || s.Blocked != "") && ctx.Err() == nil; s = d.outbox.State() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	stop()
+	ran.Wait()
+	if err := ctx.Err(); err != nil {
+		d.Fatalf("%v: %+v", err, d.outbox.State())
 	}
 	if s := d.outbox.State(); s.Pending != 0 || s.Acknowledged != d.head {
 		d.Fatalf("%+v, want %d acknowledged", s, d.head)

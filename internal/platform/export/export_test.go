@@ -147,7 +147,7 @@ func TestErasedAndOlderTextsAreCounted(t *testing.T) {
 	w.must(err)
 	w.sequence()
 	before, all := w.export(w.options())
-	erase := &erasure.Office{Store: w.store, Ledger: w.ledger, List: filepath.Join(w.dir, "erased"), Log: slog.New(slog.DiscardHandler)}
+	erase := &erasure.Office{Store: w.store, Ledger: w.ledger, List: filepath.Join(w.dir, "erased"), Marks: w.ring, Log: slog.New(slog.DiscardHandler)}
 	_, err = erase.Erase(t.Context(), erasure.By{Operator: "root"}, store.Person{Member: ana.ID}, stead.NewEventID(), "asked for by letter")
 	w.must(err)
 	w.record(audit.SessionObservedEnd, &ana.Pseudonym, []audit.Text{audit.NewText("reason", "still about Ana")}, audit.Body{"cause": "agent"})
