@@ -26,9 +26,6 @@ import (
 	"stead/internal/platform/export"
 )
 
-// damages is how many random damages are tried.
-const damages = 500
-
 // driver runs the second verifier on one bundle after the other: a path a line in, an exit code a line out.
 const driver = `import sys, io, contextlib
 import verify
@@ -253,7 +250,7 @@ func harm(r *rand.Rand, all []member, older []member) string {
 	return m.name + ": " + how
 }
 
-// TestDamageIsReportedByBothVerifiers damages bundles inside and outside, 500 times.
+// TestDamageIsReportedByBothVerifiers damages bundles inside and outside, many times.
 func TestDamageIsReportedByBothVerifiers(t *testing.T) {
 	w := newWorld(t)
 	w.history()
