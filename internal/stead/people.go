@@ -86,6 +86,8 @@ type Member struct {
 	Name        string
 	Email       string
 	Phone       string
+	Language    string // BCP 47, e.g. "de-CH"; "" when it is not known
+	TimeZone    string // of the IANA database, e.g. "Europe/Zurich"; "" when it is not known
 	Level       Level
 	Disabled    bool
 	Pseudonym   Pseudonym

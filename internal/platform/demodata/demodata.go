@@ -86,8 +86,9 @@ func invent(rng *rand.Rand, number int) Member {
 	m.Member = stead.Member{
 		ID: stead.MemberID(fmt.Sprintf("m-%06d", number)), Name: name, Level: stead.LevelMember,
 		Account: stead.AccountID(a.id), AccountName: a.name, Branch: stead.BranchID(branch[0]), BranchName: branch[1],
-		Phone: fmt.Sprintf("+1 (%s) 555-01%02d", pick(rng, areaCodes), rng.IntN(100)),
-		Email: plain(given) + pick(rng, []string{".", "_", ""}) + plain(family) + "@" + pick(rng, mailHosts),
+		Phone:    fmt.Sprintf("+1 (%s) 555-01%02d", pick(rng, areaCodes), rng.IntN(100)),
+		Email:    plain(given) + pick(rng, []string{".", "_", ""}) + plain(family) + "@" + pick(rng, mailHosts),
+		Language: from.language, TimeZone: from.zone,
 	}
 	if rng.IntN(100) < 3 {
 		m.Level = stead.LevelPower

@@ -48,7 +48,7 @@ func toSessions(rows []store.SessionRow) []api.Session {
 }
 
 func toMember(m stead.Member) api.MemberRow {
-	return api.MemberRow{ID: string(m.ID), Name: m.Name, Email: m.Email, Phone: m.Phone, Account: string(m.Account), AccountName: m.AccountName,
+	return api.MemberRow{ID: string(m.ID), Name: m.Name, Email: m.Email, Phone: m.Phone, Language: m.Language, TimeZone: m.TimeZone, Account: string(m.Account), AccountName: m.AccountName,
 		Branch: string(m.Branch), BranchName: m.BranchName, Level: api.MemberRowLevel(m.Level), Disabled: m.Disabled}
 }
 

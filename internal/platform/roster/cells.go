@@ -5,14 +5,19 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
+	_ "time/tzdata" // which time zones there are must not depend on the machine
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/language"
 )
 
 const (
 	maxName  = 200 // characters
 	maxPhone = 40
 	maxEmail = 254 // RFC 5321 4.5.3.1.3, without the angle brackets
+	maxPlace = 64  // bytes of a language or a time zone
 	maxTier  = 9
 	// maxSubject is how long a subject can be by OpenID Connect Core 2.
 	maxSubject = 255
@@ -76,6 +81,32 @@ func (c cells) email() string {
 	a, err := mail.ParseAddress(v)
 	if err != nil || a.Name != "" || a.Address != v || len(v) > maxEmail {
 		c.wrong("email", "%q is not an e-mail address", v)
+	}
+	return v
+}
+
+// language is the cell's language as BCP 47 writes it, "" where the file does not say.
+func (c cells) language() string {
+	v := c.cells["language"]
+	if v == "" {
+		return ""
+	}
+	tag, err := language.Parse(v)
+	if err != nil || len(v) > maxPlace {
+		c.wrong("language", "%q is not a language such as en or de-CH (BCP 47)", v)
+		return ""
+	}
+	return tag.String()
+}
+
+// timeZone is the cell's time zone, "" where the file does not say.
+func (c cells) timeZone() string {
+	v := c.cells["time_zone"]
+	if v == "" {
+		return ""
+	}
+	if _, err := time.LoadLocation(v); err != nil || v == "Local" || len(v) > maxPlace {
+		c.wrong("time_zone", "%q is not a time zone such as Europe/Zurich (IANA)", v)
 	}
 	return v
 }

@@ -12,7 +12,7 @@ import (
 
 var memberColumns = columns{
 	required: []string{"id", "name", "email", "account", "account_name", "branch", "branch_name"},
-	optional: []string{"phone", "level", "disabled", "staff"},
+	optional: []string{"phone", "level", "disabled", "staff", "language", "time_zone"},
 }
 
 // memberRow is a member as the file has them.
@@ -68,7 +68,7 @@ func parseMember(c cells) *memberRow {
 	r := &memberRow{row: c.row, staff: stead.StaffID(c.id("staff", true))}
 	r.Member = stead.Member{
 		ID: stead.MemberID(c.id("id", false)), Name: c.text("name", 1, maxName), Email: c.email(),
-		Phone:   c.text("phone", 0, maxPhone),
+		Phone: c.text("phone", 0, maxPhone), Language: c.language(), TimeZone: c.timeZone(),
 		Account: stead.AccountID(c.id("account", false)), AccountName: c.text("account_name", 1, maxName),
 		Branch: stead.BranchID(c.id("branch", false)), BranchName: c.text("branch_name", 1, maxName),
 		Level: stead.LevelMember, Disabled: c.flag("disabled"),
@@ -108,6 +108,12 @@ func (r *memberRow) recall(tx store.Tx, bad *problems) error {
 	r.Pseudonym = r.old.Pseudonym
 	if !r.has("phone") {
 		r.Phone = r.old.Phone
+	}
+	if !r.has("language") {
+		r.Language = r.old.Language
+	}
+	if !r.has("time_zone") {
+		r.TimeZone = r.old.TimeZone
 	}
 	if !r.has("level") {
 		r.Level = r.old.Level

@@ -216,3 +216,17 @@ func wantRefused(t *testing.T, bad []roster.Problem, err error, want []string) {
 		t.Errorf("%v\ngot  %q\nwant %q", err, got, want)
 	}
 }
+
+// TestLanguageAndTimeZone: they are kept in the form of their standards, and a file without the columns changes neither.
+func TestLanguageAndTimeZone(t *testing.T) {
+	s := open(t)
+	const header = "id,name,email,account,account_name,branch,branch_name,language,time_zone\n"
+	mustMembers(t, s, roster.CSV, header+"m-ana,Ana,ana@members.test,acme,Acme,acme-west,West,pt-br,America/Sao_Paulo\n")
+	mustMembers(t, s, roster.CSV, memberHeader+ana)
+	if m, _ := member(t, s, "m-ana"); m.Language != "pt-BR" || m.TimeZone != "America/Sao_Paulo" {
+		t.Errorf("language %q, time zone %q", m.Language, m.TimeZone)
+	}
+	_, bad, err := roster.Members(t.Context(), s, roster.CSV, []byte(header+"m-x,X,x@members.test,acme,Acme,acme-west,West,klingonish_!,Local\n"))
+	wantRefused(t, bad, err, []string{`line 2: language: "klingonish_!" is not a language such as en or de-CH (BCP 47)`,
+		`line 2: time_zone: "Local" is not a time zone such as Europe/Zurich (IANA)`})
+}

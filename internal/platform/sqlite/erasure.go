@@ -38,8 +38,8 @@ func (t *tx) eraseMember(id stead.MemberID) error {
 	return t.each([]statement{
 		{"DELETE FROM member_terms WHERE member = ? AND term IN (SELECT value FROM json_each(?))", []any{k.seq, list[string]{&terms}.text()}},
 		{"DELETE FROM member_text WHERE rowid = ?", []any{k.seq}},
-		{`UPDATE members SET name = '', email = '', phone = '', name_key = '', email_key = '', phone_digits = '', staff = NULL, disabled = 1
-			WHERE id = ?`, []any{id}},
+		{`UPDATE members SET name = '', email = '', phone = '', name_key = '', email_key = '', phone_digits = '', language = '', time_zone = '',
+			staff = NULL, disabled = 1 WHERE id = ?`, []any{id}},
 		{`UPDATE sessions SET member_name = '', member_email = '', reason_text = '', note = '', request_hash = zeroblob(32)
 			WHERE member = ?`, []any{id}},
 		{"UPDATE notices SET reason = '', address = '' WHERE member = ?", []any{id}},

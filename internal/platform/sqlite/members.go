@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	memberColumns = `m.id, m.account, a.name, m.branch, b.name, m.name, m.email, m.phone, m.level, m.disabled, m.pseudonym`
+	memberColumns = `m.id, m.account, a.name, m.branch, b.name, m.name, m.email, m.phone, m.language, m.time_zone, m.level, m.disabled, m.pseudonym`
 	memberJoins   = ` JOIN accounts a ON a.id = m.account LEFT JOIN branches b ON b.id = m.branch`
 )
 
 func readMember(row scanner) (m stead.Member, err error) {
 	err = row.Scan(&m.ID, &m.Account, &m.AccountName, optional[stead.BranchID]{&m.Branch}, optional[string]{&m.BranchName},
-		&m.Name, &m.Email, &m.Phone, &m.Level, &m.Disabled, fixed(m.Pseudonym[:]))
+		&m.Name, &m.Email, &m.Phone, &m.Language, &m.TimeZone, &m.Level, &m.Disabled, fixed(m.Pseudonym[:]))
 	return m, err
 }
 
@@ -71,13 +71,14 @@ func (t *tx) PutMember(m stead.Member, staff stead.StaffID) error {
 	}
 	k := keysOf(m)
 	err = t.one(`INSERT INTO members (id, account, branch, name, email, phone, level, disabled, pseudonym, staff,
-			id_key, name_key, email_key, phone_digits)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+			id_key, name_key, email_key, phone_digits, language, time_zone)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
 		ON CONFLICT (id) DO UPDATE SET account = ?2, branch = ?3, name = ?4, email = ?5, phone = ?6, level = ?7,
-			disabled = ?8, pseudonym = ?9, staff = ?10, id_key = ?11, name_key = ?12, email_key = ?13, phone_digits = ?14
+			disabled = ?8, pseudonym = ?9, staff = ?10, id_key = ?11, name_key = ?12, email_key = ?13, phone_digits = ?14,
+			language = ?15, time_zone = ?16
 		RETURNING seq`,
 		[]any{m.ID, m.Account, textOrNull(string(m.Branch)), m.Name, m.Email, m.Phone, m.Level, m.Disabled,
-			bytesOrNull(m.Pseudonym[:]), textOrNull(string(staff)), k.id, k.name, k.email, k.phone}, &k.seq)
+			bytesOrNull(m.Pseudonym[:]), textOrNull(string(staff)), k.id, k.name, k.email, k.phone, m.Language, m.TimeZone}, &k.seq)
 	if err != nil || known && k == old {
 		return err
 	}

@@ -62,7 +62,7 @@ var erasureTests = []test{
 			want.MemberName, want.MemberEmail, want.Reason.Text, want.Note, want.RequestHash = "", "", "", "", [32]byte{}
 			equal(h, must(tx.Session(was.ID))(h), want)
 			m := must(tx.Member("m-0001"))(h)
-			same(h, "name", m.Name+m.Email+m.Phone, "")
+			same(h, "name", m.Name+m.Email+m.Phone+m.Language+m.TimeZone, "")
 			same(h, "disabled", m.Disabled, true)
 			if told := strings.ReplaceAll(h.texts(tx, was), secret+" Agent", ""); strings.Contains(told, secret) {
 				h.Errorf("left of the member: %s", told)

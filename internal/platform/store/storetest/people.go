@@ -67,6 +67,7 @@ var memberTests = []test{
 			m := cast()[0]
 			m.Name, m.Email, m.Phone, m.Level, m.Disabled = "Ada King", "king@mail.example", "", stead.LevelPower, true
 			m.Branch, m.BranchName = "alder-south", "South"
+			m.Language, m.TimeZone = "de-CH", "Europe/Zurich"
 			h.ok(tx.PutMember(m, ""))
 			equal(h, must(tx.Member(m.ID))(h), m)
 			same(h, "count", must(tx.CountMembers())(h), len(cast()))

@@ -152,7 +152,7 @@ func cast() []stead.Member {
 		names := map[stead.AccountID]string{"alder": "Alder & Sons", "birch": "Birch Bakery"}
 		places := map[stead.BranchID]string{"alder-north": "North", "alder-south": "South", "birch-mill": "Mill"}
 		return stead.Member{ID: id, Account: account, AccountName: names[account], Branch: branch, BranchName: places[branch],
-			Name: name, Email: email, Phone: phone, Level: stead.LevelMember, Pseudonym: pseudonym(n)}
+			Name: name, Email: email, Phone: phone, Language: "en-GB", TimeZone: "Europe/London", Level: stead.LevelMember, Pseudonym: pseudonym(n)}
 	}
 	return []stead.Member{
 		member(11, "m-0001", "alder", "alder-north", "Ada Brontë", "ada.bronte@mail.example", "+44 20 7946 0001"),
