@@ -56,20 +56,24 @@ const (
 var bannerJS string
 
 // dress is what a page of the session gets before its first document.
-type dress struct{ script string }
+type dress struct {
+	script string
+	look   look
+}
 
-func newDress(b Banner) (*dress, error) {
+func newDress(b Banner, around look) (*dress, error) {
 	args, err := json.Marshal(map[string]any{
 		"binding": binding, "name": b.Name, "email": b.Email, "ends": b.Ends.UnixMilli(), "text": b.Text.orEnglish(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &dress{script: bannerJS + "(" + string(args) + ")"}, nil
+	return &dress{script: bannerJS + "(" + string(args) + ")", look: around}, nil
 }
 
 // put sends everything at once and waits for nothing; see onEvent. The replies are for those who can wait.
 func (d *dress) put(c *cdp.Client, p *page) []*cdp.Reply {
+	d.look.put(c, p)
 	return []*cdp.Reply{
 		// A page rendered ahead of its visit would appear without a banner.
 		c.Send(p.session, "Page.setPrerenderingAllowed", map[string]any{"isAllowed": false}),

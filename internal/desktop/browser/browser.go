@@ -41,6 +41,7 @@ type Browser struct {
 
 	mu        sync.Mutex
 	changed   chan struct{}  // closed and replaced whenever something below changes
+	agent     string         // its user agent; "" before it was proved
 	contextID string         // our in-memory context; "" before it is made
 	settled   bool           // windows of other contexts are closed from here on
 	pages     []*page        // living pages of all contexts, oldest first

@@ -153,8 +153,12 @@ func (b *Browser) answer(ctx context.Context) error {
 		defer stop()
 		_ = b.until(asked, func() bool { return b.refused })
 	})
-	err := version.Wait(asked, nil)
+	var says struct {
+		UserAgent string `json:"userAgent"`
+	}
+	err := version.Wait(asked, &says)
 	if err == nil {
+		b.agent = says.UserAgent
 		return nil
 	}
 	if b.client.Err() != nil { // it is ending: its last words may still be on their way

@@ -16,6 +16,8 @@ type Visit struct {
 	URL    string // http or https, without any credential in it
 	Cookie Cookie
 	Banner Banner
+
+	Locale, TimeZone string // the member's, BCP 47 and IANA; empty ones leave the machine's own
 }
 
 // Cookie is the session's credential, as the member app's contract says. It ends with the browser.
@@ -57,7 +59,7 @@ func (b *Browser) prepare(ctx context.Context, v Visit) (*page, error) {
 	if err := errors.Join(webAddress(v.URL), webAddress(v.Cookie.URL)); err != nil {
 		return nil, err
 	}
-	d, err := newDress(v.Banner)
+	d, err := newDress(v.Banner, look{locale: v.Locale, zone: v.TimeZone, agent: b.agent, view: DesktopView})
 	if err != nil {
 		return nil, err
 	}

@@ -264,5 +264,6 @@ func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 	}
 	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,
 		Cookie: browser.Cookie{Name: k.Name, Value: stead.Secret(k.Value), URL: opened.StartURL, HTTPOnly: k.HTTPOnly, Secure: k.Secure, SameSite: string(k.SameSite)},
-		Banner: browser.Banner{Name: r.ask.Member.Name, Email: r.ask.Member.Email, Ends: r.endsAt}})
+		Banner: browser.Banner{Name: r.ask.Member.Name, Email: r.ask.Member.Email, Ends: r.endsAt},
+		Locale: r.ask.Member.Language, TimeZone: r.ask.Member.TimeZone})
 }
