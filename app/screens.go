@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"stead/internal/desktop/browser"
 	"stead/internal/desktop/session"
 	"stead/internal/stead"
 )
@@ -191,6 +192,18 @@ func (s *Session) End() (LiveView, error) {
 	if noSession(err) {
 		err = nil
 	}
+	return liveView(st), err
+}
+
+// SetView shows the session's pages as on a desktop, a tablet or a phone.
+func (s *Session) SetView(view string) (LiveView, error) {
+	ctl, err := s.control()
+	if err != nil {
+		return LiveView{}, err
+	}
+	ctx, cancel := s.c.call()
+	defer cancel()
+	st, err := ctl.SetView(ctx, browser.View(view))
 	return liveView(st), err
 }
 

@@ -91,6 +91,7 @@ type LiveView struct {
 	MemberEmail string       `json:"memberEmail"`
 	Account     string       `json:"account"`
 	Scope       string       `json:"scope"`
+	View        string       `json:"view"` // desktop, tablet, phone; empty where there is no choice
 	EndsAt      int64        `json:"endsAt"`
 	LostAt      int64        `json:"lostAt"` // when the platform will end it unless the connection returns; 0 while connected
 	Cause       string       `json:"cause"`  // once ended

@@ -7,6 +7,7 @@ import {
   type Backend,
   type Events,
   type LiveView,
+  type ScreenKind,
   type MemberView,
   type NoteView,
   type OutboxView,
@@ -28,7 +29,7 @@ export const unreachable: ProblemView = {
 };
 
 export const noSession: LiveView = {
-  phase: 'none', step: '', sessionId: '', memberId: '', memberName: '', memberEmail: '', account: '', scope: '',
+  phase: 'none', step: '', sessionId: '', memberId: '', memberName: '', memberEmail: '', account: '', scope: '', view: '',
   endsAt: 0, lostAt: 0, cause: '', confirmed: false, noteOwed: false, wiped: false,
 };
 
@@ -132,6 +133,7 @@ export class FakeBackend implements Backend {
     start: (ask: StartView) => this.#start(ask),
     live: () => this.#answer('session.live', [], () => this.now),
     end: () => this.#answer('session.end', [], () => this.#end('agent')),
+    setView: (view: ScreenKind) => this.#answer('session.setView', [view], () => this.show({ view })),
     writeNote: (sessionId: string, text: string) =>
       this.#answer('session.writeNote', [sessionId, text], () => this.#change(sessionId, { note: text, noteOwed: false })),
     owed: () => this.#answer('session.owed', [], () => this.#page(this.table.filter((s) => s.mine && s.noteOwed), '')),
@@ -209,7 +211,7 @@ export class FakeBackend implements Backend {
       account: member?.account, startedAt: Date.now(), endsAt: Date.now() + twentyMinutes, category: ask.category, reason: ask.reason, ticket: ask.ticket,
     });
     this.table = [made, ...this.table];
-    return this.show({ phase: 'live', step: '', sessionId: made.id, account: made.account, scope: 'read', endsAt: made.endsAt });
+    return this.show({ phase: 'live', step: '', sessionId: made.id, account: made.account, scope: 'read', view: 'desktop', endsAt: made.endsAt });
   }
 
   #end(cause: string): LiveView {

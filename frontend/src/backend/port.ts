@@ -89,6 +89,8 @@ export interface StartView {
   mailChecked: boolean;
 }
 
+export type ScreenKind = 'desktop' | 'tablet' | 'phone';
+
 export type LivePhase = 'none' | 'starting' | 'live' | 'ending' | 'ended';
 
 export interface LiveView {
@@ -100,6 +102,8 @@ export interface LiveView {
   memberEmail: string;
   account: string;
   scope: string;
+  /** How the pages are shown; "" where the browser offers no choice. */
+  view: '' | ScreenKind;
   endsAt: number;
   lostAt: number;
   cause: string;
@@ -205,6 +209,7 @@ export interface SessionPort {
   start(ask: StartView): Promise<LiveView>;
   live(): Promise<LiveView>;
   end(): Promise<LiveView>;
+  setView(view: ScreenKind): Promise<LiveView>;
   writeNote(sessionId: string, text: string): Promise<SessionView>;
   owed(): Promise<Page<SessionView>>;
 }

@@ -60,6 +60,7 @@ export function wails(bridge: Bridge = window as unknown as Bridge): Backend {
       start: (ask) => call<LiveView>('Session', 'Start', ask),
       live: () => call<LiveView>('Session', 'Live'),
       end: () => call<LiveView>('Session', 'End'),
+      setView: (view) => call<LiveView>('Session', 'SetView', view),
       writeNote: (sessionId, text) => call<SessionView>('Session', 'WriteNote', sessionId, text),
       owed: () => page<SessionView>('Session', 'Owed'),
     },

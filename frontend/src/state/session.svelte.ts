@@ -5,6 +5,7 @@ import {
   type LiveView,
   type Page,
   type Problem,
+  type ScreenKind,
   type SessionView,
   type StartView,
 } from '../backend/port';
@@ -15,7 +16,7 @@ import { Load } from './load.svelte';
 const order: Record<LivePhase, number> = { none: 0, starting: 1, live: 2, ending: 3, ended: 4 };
 
 const nothing: LiveView = {
-  phase: 'none', step: '', sessionId: '', memberId: '', memberName: '', memberEmail: '', account: '', scope: '',
+  phase: 'none', step: '', sessionId: '', memberId: '', memberName: '', memberEmail: '', account: '', scope: '', view: '',
   endsAt: 0, lostAt: 0, cause: '', confirmed: false, noteOwed: false, wiped: false,
 };
 
@@ -128,6 +129,16 @@ export class SessionState {
       await this.refresh();
     }
   };
+
+  /** Shows the member's pages as on that kind of screen. Returns the problem, or undefined once they are. */
+  async setView(view: ScreenKind): Promise<Problem | undefined> {
+    try {
+      this.#take(await this.#backend.session.setView(view));
+      return undefined;
+    } catch (thrown) {
+      return toProblem(thrown);
+    }
+  }
 
   /** Saves a close-out note. Returns the problem, or undefined once it is saved. */
   async writeNote(sessionId: string, text: string): Promise<Problem | undefined> {

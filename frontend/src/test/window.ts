@@ -63,6 +63,6 @@ export function liveFor(left: number, over: Partial<LiveView> = {}): LiveView {
   const { id } = session(Date.now());
   return {
     ...noSession, phase: 'live', sessionId: id, memberId: 'm-000042', memberName: 'Mara Kern',
-    memberEmail: 'mara.kern@example.org', account: 'acme', scope: 'read', endsAt: Date.now() + left, ...over,
+    memberEmail: 'mara.kern@example.org', account: 'acme', scope: 'read', view: 'desktop', endsAt: Date.now() + left, ...over,
   };
 }

@@ -289,6 +289,7 @@ type fakeBrowser struct {
 	events chan browser.Event
 	mu     sync.Mutex
 	visit  browser.Visit
+	view   browser.View
 	closed bool
 }
 
@@ -306,6 +307,13 @@ func (b *fakeBrowser) Close(context.Context) (browser.Wipe, error) {
 	b.closed = true
 	b.mu.Unlock()
 	return browser.Wipe{Clean: true}, b.d.did("close")
+}
+
+func (b *fakeBrowser) SetView(_ context.Context, v browser.View) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.view = v
+	return b.d.did("view")
 }
 
 func (b *fakeBrowser) gone() bool {

@@ -119,6 +119,7 @@ type State struct {
 	ID        stead.SessionID
 	Member    api.MemberRow
 	Scope     string
+	View      browser.View // the kind of screen that the pages are shown on; "" where the browser offers no choice
 	EndsAt    time.Time
 	LostAt    time.Time // when the platform ends it unless the connection returns; zero while connected
 	Cause     stead.Cause

@@ -277,3 +277,21 @@ func TestCredentialGoesOnlyWhereItIsSafe(t *testing.T) {
 		})
 	}
 }
+
+func TestS0_05_TheViewIsChosenWhileTheSessionLives(t *testing.T) {
+	d := newDesk(t)
+	c := d.control()
+	if _, err := c.SetView(t.Context(), browser.PhoneView); stead.CodeOf(err) != stead.CodeSessionNotFound {
+		t.Errorf("a view without a session: %v", err)
+	}
+	if s, err := c.Start(t.Context(), ask("ana")); err != nil || s.View != browser.DesktopView {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if s, err := c.SetView(t.Context(), browser.PhoneView); err != nil || s.View != browser.PhoneView || d.browsers[0].view != browser.PhoneView {
+		t.Errorf("%+v, %v", s, err)
+	}
+	d.fail["view"] = errNet
+	if s, err := c.SetView(t.Context(), "watch"); stead.CodeOf(err) != stead.CodeBadRequest || s.View != browser.PhoneView {
+		t.Errorf("%+v, %v", s, err)
+	}
+}

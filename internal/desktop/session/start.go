@@ -64,7 +64,7 @@ func (c *Control) Start(ctx context.Context, ask Ask) (State, error) {
 		return c.State(), err
 	}
 	s := c.change(func(s *State) {
-		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt}
+		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt, View: firstView(r.browser)}
 	})
 	c.wg.Go(func() { c.watch(r) })
 	return s, nil

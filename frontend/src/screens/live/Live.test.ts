@@ -50,6 +50,22 @@ describe('the session screen', () => {
     expect(frame()).toBeNull();
   });
 
+  it('S0-05 shows the pages as on a phone, and says when it cannot', async () => {
+    const { fake, user } = await openAt(/^Session/, (f) => (f.now = liveFor(20 * minute)));
+    const kind = (name: string): HTMLElement => screen.getByRole('radio', { name });
+    expect(kind('Desktop')).toBeChecked();
+    await user.click(kind('Phone'));
+    await waitFor(() => { expect(kind('Phone')).toBeChecked(); });
+    expect(fake.asked('session.setView')).toEqual([['phone']]);
+    fake.fail('session.setView');
+    await user.click(kind('Tablet'));
+    expect(await screen.findByRole('alert')).toHaveTextContent('The platform cannot be reached.');
+    await waitFor(() => { expect(kind('Phone')).toBeChecked(); });
+    fake.show({ view: '' });
+    await waitFor(() => { expect(screen.queryByRole('radio', { name: 'Phone' })).toBeNull(); });
+    await expectAccessible();
+  });
+
   it('shows the steps of a start that is under way', async () => {
     const { fake } = await openAt('Session');
     fake.show({ phase: 'starting', step: 'platform', memberName: 'Mara Kern' });
