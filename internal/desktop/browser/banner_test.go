@@ -67,6 +67,26 @@ func TestS0_04_S1_04_BannerIsOnEveryPageAndPopUp(t *testing.T) {
 	}
 }
 
+// TestS0_04_BannerStaysInASinglePageApp: the address changes without a document, and the app draws everything anew.
+func TestS0_04_BannerStaysInASinglePageApp(t *testing.T) {
+	app := newMemberApp(t)
+	b, ctx := open(t, app, "/")
+	for n, move := range []string{
+		"history.pushState({}, '', '/orders/7'); document.body.replaceChildren('Orders')",
+		"history.replaceState({}, '', '/orders/8'); document.body.replaceWith(Object.assign(document.createElement('body'), {textContent: 'Order eight'}))",
+		"location.hash = 'top'; document.documentElement.replaceChildren(document.createElement('head'), document.createElement('body'))",
+		"history.back(); new Promise((done) => { addEventListener('popstate', done) })",
+	} {
+		if err := b.Hand().Evaluate(ctx, move, nil); err != nil {
+			t.Fatal(n, err)
+		}
+		wantBanner(ctx, t, b.Hand())
+	}
+	if got := len(app.seen()); got > 2 { // the page, and perhaps its icon
+		t.Errorf("%d requests: this was no single-page app", got)
+	}
+}
+
 func TestBannerIsNotInFrames(t *testing.T) {
 	b, ctx := open(t, newMemberApp(t), "/frames")
 	var inFrame, onTop int
