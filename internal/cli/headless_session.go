@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"stead/internal/desktop/browser"
 	"stead/internal/desktop/session"
 	"stead/internal/stead"
 )
@@ -39,11 +40,14 @@ func (r *run) session() []step {
 		{"the member's plan and providers are seen", func(ctx context.Context) (string, error) {
 			return r.look(ctx, `a[href="/plan"]`, "Plan & providers", "2-plan")
 		}},
+		{"the same page as on the member's phone, in their language and time zone", func(ctx context.Context) (string, error) {
+			return r.onThePhone(ctx)
+		}},
 		{"changing something is refused: view first", func(ctx context.Context) (string, error) {
-			return r.look(ctx, `a[href="/preferences"]`, "View only: support can look at this page, but cannot change anything here.", "3-preferences")
+			return r.look(ctx, `a[href="/preferences"]`, "View only: support can look at this page, but cannot change anything here.", "4-preferences")
 		}},
 		{"the member's notices stay closed to support", func(ctx context.Context) (string, error) {
-			return r.look(ctx, "a.bell", "Notices are for the member", "4-notices")
+			return r.look(ctx, "a.bell", "Notices are for the member", "5-notices")
 		}},
 		{"End in the banner ends it", func(ctx context.Context) (string, error) {
 			h, err := r.hand()
@@ -86,6 +90,36 @@ func (r *run) look(ctx context.Context, link, words, name string) (string, error
 		return "", err
 	}
 	return r.shoot(ctx, name)
+}
+
+// onThePhone looks at the page as on a phone, saves a screenshot, and goes back to the desktop.
+func (r *run) onThePhone(ctx context.Context) (string, error) {
+	ctl, err := r.desk.Session()
+	if err != nil {
+		return "", err
+	}
+	h, err := r.hand()
+	if err == nil {
+		_, err = ctl.SetView(ctx, browser.PhoneView)
+	}
+	if err != nil {
+		return "", err
+	}
+	var is struct {
+		Width          int
+		Language, Zone string
+	}
+	if err := h.Evaluate(ctx, "({width: screen.width, language: navigator.language, zone: Intl.DateTimeFormat().resolvedOptions().timeZone})", &is); err != nil {
+		return "", err
+	}
+	if is.Width > 500 || is.Language != r.target.Language || is.Zone != r.target.TimeZone {
+		return "", fmt.Errorf("the page finds %+v, but the member is at %s, %s", is, r.target.Language, r.target.TimeZone)
+	}
+	shot, err := r.shoot(ctx, "3-phone")
+	if err == nil {
+		_, err = ctl.SetView(ctx, browser.DesktopView)
+	}
+	return fmt.Sprintf("%s, %s; %s", is.Language, is.Zone, shot), err
 }
 
 // ended waits until this machine's session is over, with that cause, confirmed by the platform.
