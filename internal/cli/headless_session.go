@@ -40,7 +40,7 @@ func (r *run) session() []step {
 		{"the member's plan and providers are seen", func(ctx context.Context) (string, error) {
 			return r.look(ctx, `a[href="/plan"]`, "Plan & providers", "2-plan")
 		}},
-		{"the same page as on the member's phone, in their language and time zone", func(ctx context.Context) (string, error) {
+		{"the same page is seen as on their phone", func(ctx context.Context) (string, error) {
 			return r.onThePhone(ctx)
 		}},
 		{"changing something is refused: view first", func(ctx context.Context) (string, error) {
