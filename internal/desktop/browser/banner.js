@@ -30,6 +30,10 @@
     button:hover { background: #ffe9ec; }
     button:focus-visible { outline: 3px solid #fff; outline-offset: 2px; }
     button:disabled { opacity: .7; cursor: default; }
+    @media (width < 30rem) {
+      .bar { padding: 4px 10px; gap: 2px 12px; justify-content: space-between; font-size: 13px; }
+      .who { flex-basis: 100%; }
+    }
     @media print { .bar { print-color-adjust: exact; } }
   `)
   shadow.adoptedStyleSheets = [sheet]
