@@ -55,7 +55,7 @@ func appendLedger(ctx context.Context, b bench) (_ []row, err error) {
 	}
 	defer func() { err = errors.Join(err, plain.db.Close()) }()
 	entries := slices.Repeat([]ledger.Entry{platformEntry()}, perTransaction)
-	append := func(write func(store.Tx) error) func() (float64, error) {
+	logged := func(write func(store.Tx) error) func() (float64, error) {
 		return func() (float64, error) {
 			return records(b.size.logged, func() error { return st.Update(ctx, write) }, func() error { return sequencer.Append(ctx) })
 		}
@@ -66,8 +66,8 @@ func appendLedger(ctx context.Context, b bench) (_ []row, err error) {
 		}
 	}
 	found, err := medians(ctx, b.size.rounds,
-		append(func(tx store.Tx) error { return led.WriteNew(tx, entries) }),
-		append(func(tx store.Tx) error {
+		logged(func(tx store.Tx) error { return led.WriteNew(tx, entries) }),
+		logged(func(tx store.Tx) error {
 			for _, e := range entries {
 				if err := led.Write(tx, e); err != nil {
 					return err
