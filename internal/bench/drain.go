@@ -68,7 +68,7 @@ func drainOutbox(ctx context.Context, b bench) (_ []row, err error) {
 	floor := func() (float64, error) {
 		began := time.Now()
 		for done := 0; done < each; done += outbox.BatchRecords {
-			if err := plain.write(ctx, same, outbox.BatchRecords); err != nil {
+			if err := plain.write(ctx, same, outbox.BatchRecords, 1); err != nil {
 				return 0, err
 			}
 		}

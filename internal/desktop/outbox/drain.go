@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"stead/internal/audit"
@@ -43,8 +44,8 @@ type contact struct {
 	failed bool // since then
 }
 
-// Drain sends what is pending, in order and one batch at a time, until nothing is left or something fails. Several
-// callers take turns.
+// Drain sends what is pending, in order and one batch at a time, until nothing is left or something fails. What the
+// platform acknowledged is durable when it returns. Several callers take turns.
 //
 // CodeChainFork means that the platform knows another history of this machine, CodeLogForked that it does not hold
 // what it had acknowledged. Both are kept, and no session can be started, until the platform agrees again.
@@ -63,13 +64,15 @@ func (o *Outbox) Drain(ctx context.Context, p Platform) error {
 	return err
 }
 
-func (o *Outbox) drain(ctx context.Context, p Platform) error {
+func (o *Outbox) drain(ctx context.Context, p Platform) (err error) {
 	if err := o.drainSalvaged(ctx, p); err != nil {
 		return err
 	}
 	if err := o.greet(ctx, p); err != nil {
 		return err
 	}
+	var acks acknowledging
+	defer func() { err = errors.Join(err, acks.wait()) }()
 	var after uint64
 	limit := BatchRecords
 	for rewound := false; ; {
@@ -78,16 +81,19 @@ func (o *Outbox) drain(ctx context.Context, p Platform) error {
 			return err
 		}
 		if len(b.Items) == 0 {
-			return errors.Join(o.agreed(ctx), o.drainOwed(ctx, p))
+			return errors.Join(acks.wait(), o.agreed(ctx), o.drainOwed(ctx, p))
 		}
 		ack, err := p.PostRecords(ctx, b)
+		if failed := acks.wait(); failed != nil {
+			return failed
+		}
 		if err == nil && ack.NextSeq <= b.First {
 			err = stead.Errorf(stead.CodeChainGap, "the platform took no record and wants %d", ack.NextSeq)
 		}
 		switch stead.CodeOf(err) {
 		case "":
 			o.contact.at = time.Now()
-			after, err = o.accept(ctx, b, ack)
+			after, err = o.accept(ctx, b, ack, &acks)
 			rewound, limit = false, BatchRecords
 		case stead.CodeChainGap:
 			if !rewound { // once is enough
@@ -103,6 +109,22 @@ func (o *Outbox) drain(ctx context.Context, p Platform) error {
 			return err
 		}
 	}
+}
+
+// acknowledging is an acknowledgement that is being written while the next batch is on its way.
+type acknowledging struct {
+	writing sync.WaitGroup
+	err     error
+}
+
+func (a *acknowledging) begin(write func() error) { a.writing.Go(func() { a.err = write() }) }
+
+// wait returns how it went, once.
+func (a *acknowledging) wait() error {
+	a.writing.Wait()
+	err := a.err
+	a.err = nil
+	return err
 }
 
 // greet posts the head where the platform has not heard from this machine for a while, or may have been set back
@@ -177,9 +199,9 @@ func (o *Outbox) rewind(ctx context.Context, b Batch, ack Ack, gap error) (uint6
 	return ack.NextSeq - 1, nil
 }
 
-// accept takes over an acknowledgement and returns how far it reaches. Only what was in the batch counts: what the
-// platform may hold beyond it was not compared with ours.
-func (o *Outbox) accept(ctx context.Context, b Batch, ack Ack) (uint64, error) {
+// accept begins to take over an acknowledgement and returns how far it reaches. Only what was in the batch counts: what
+// the platform may hold beyond it was not compared with ours.
+func (o *Outbox) accept(ctx context.Context, b Batch, ack Ack, acks *acknowledging) (uint64, error) {
 	s, err := o.standing()
 	if err != nil {
 		return 0, err
@@ -188,11 +210,14 @@ func (o *Outbox) accept(ctx context.Context, b Batch, ack Ack) (uint64, error) {
 		return 0, errors.Join(err, o.find(ctx, rolledBackIn, err))
 	}
 	held := min(ack.NextSeq-1, b.Items[len(b.Items)-1].Seq)
-	if err := o.Acknowledge(ctx, ack.Epoch, held); err != nil {
-		return 0, err
-	}
-	nudge(o.doubt)
-	return held, o.unexcuse(ctx, s)
+	acks.begin(func() error {
+		if err := o.Acknowledge(ctx, ack.Epoch, held); err != nil {
+			return err
+		}
+		nudge(o.doubt)
+		return o.unexcuse(ctx, s)
+	})
+	return held, nil
 }
 
 // unexcuse ends what a restore allowed: from here on the platform holds what it acknowledges.

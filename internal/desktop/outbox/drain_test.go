@@ -12,11 +12,11 @@ import (
 
 func TestDrainSendsEverythingOnceAndForgets(t *testing.T) {
 	o, l := open(t, newPath(t)), newLedger()
-	placed := appendN(t, o, 450)
+	placed := appendN(t, o, 2*BatchRecords+50)
 	if err := o.Drain(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	if l.batches != 3 || l.head.Seq != 450 {
+	if l.batches != 3 || l.head.Seq != uint64(len(placed)) {
 		t.Errorf("%d batches, head %d", l.batches, l.head.Seq)
 	}
 	for _, p := range placed {
@@ -24,7 +24,7 @@ func TestDrainSendsEverythingOnceAndForgets(t *testing.T) {
 			t.Fatalf("record %d arrived as another", p.Seq)
 		}
 	}
-	if s := o.State(); s.Pending != 0 || s.Acknowledged != 450 || s.LastError != "" || len(allPending(t, o)) != 0 {
+	if s := o.State(); s.Pending != 0 || s.Acknowledged != uint64(len(placed)) || s.LastError != "" || len(allPending(t, o)) != 0 {
 		t.Errorf("state %+v", s)
 	}
 	if err := o.Drain(t.Context(), l); err != nil || l.batches != 3 {
@@ -85,10 +85,10 @@ func TestPartlyTakenBatchGoesOn(t *testing.T) {
 // to many. What it did not compare with ours now is not forgotten on its word.
 func TestAcknowledgedAheadIsSentAgain(t *testing.T) {
 	o, l := open(t, newPath(t)), newLedger()
-	appendN(t, o, 300)
+	appendN(t, o, BatchRecords+100)
 	l.lose = 1
-	_ = o.Drain(t.Context(), l) // stores 200, answer lost
-	b, err := o.Pending(t.Context(), 200, BatchRecords)
+	_ = o.Drain(t.Context(), l) // stores a batch, answer lost
+	b, err := o.Pending(t.Context(), BatchRecords, BatchRecords)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // How much one batch carries: as many records as the platform takes at once, and about as many bytes.
 const (
-	BatchRecords = 200
+	BatchRecords = 500
 	batchBytes   = 1 << 20
 )
 

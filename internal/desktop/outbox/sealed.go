@@ -81,14 +81,17 @@ func (s *SealedFile) load(tx *bolt.Tx) error {
 // Close closes the file.
 func (s *SealedFile) Close() error { return guard(s.db.Close) }
 
-// Batch returns records after the given sequence: at most BatchRecords of them, and about 1 MiB; none at the end.
+// sealedRecords is how many sealed records the platform takes at once.
+const sealedRecords = 200
+
+// Batch returns records after the given sequence: at most sealedRecords of them, and about 1 MiB; none at the end.
 func (s *SealedFile) Batch(after uint64) (SealedBatch, error) {
 	b, size := s.batch, 0
 	b.First = after + 1
 	err := guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			c := tx.Bucket(pendingBucket).Cursor()
-			for k, v := c.Seek(seqKey(b.First)); k != nil && len(b.Records) < BatchRecords && size < batchBytes; k, v = c.Next() {
+			for k, v := c.Seek(seqKey(b.First)); k != nil && len(b.Records) < sealedRecords && size < batchBytes; k, v = c.Next() {
 				if len(k) != 8 || seqOf(k) != b.First+uint64(len(b.Records)) {
 					return damaged("record %d is missing", b.First+uint64(len(b.Records)))
 				}

@@ -28,35 +28,45 @@ type Action struct {
 // Report records actions with both identities, all or none. Actions that were recorded before are harmless.
 func (a *Authority) Report(ctx context.Context, actions []Action) error {
 	return a.Store.Update(ctx, func(tx store.Tx) error {
+		entries, of := make([]ledger.Entry, 0, len(actions)), map[stead.SessionID]parties{}
 		for _, act := range actions {
 			if act.ID.Version() != 7 || act.ID.Variant() != uuid.RFC4122 {
 				return stead.Errorf(stead.CodeBadRequest, "an action's id must be a UUIDv7")
 			}
-			row, err := tx.Session(act.Session)
-			if errors.Is(err, store.ErrNotFound) {
-				return stead.E(stead.CodeSessionNotFound, nil)
+			both, known := of[act.Session]
+			if !known {
+				var err error
+				if both, err = partiesOf(tx, act.Session); err != nil {
+					return err
+				}
+				of[act.Session] = both
 			}
-			if err != nil {
-				return err
-			}
-			if err := a.reportOne(tx, row.Session, act); err != nil && !errors.Is(err, store.ErrConflict) {
-				return err
-			}
+			entries = append(entries, act.entry(both))
 		}
-		return nil
+		return a.Ledger.WriteNew(tx, entries)
 	})
 }
 
-func (a *Authority) reportOne(tx store.Tx, s stead.Session, act Action) error {
-	agent, err := tx.Staff(s.Agent)
-	if err != nil {
-		return err
+// parties are the two identities of a session.
+type parties struct{ agent, member stead.Pseudonym }
+
+func partiesOf(tx store.Tx, id stead.SessionID) (p parties, err error) {
+	row, err := tx.Session(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, stead.E(stead.CodeSessionNotFound, nil)
 	}
-	member, err := tx.Member(s.Member)
 	if err != nil {
-		return err
+		return p, err
 	}
-	return a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionAction, EventID: act.ID, Session: s.ID,
-		Actor: agent.Pseudonym, Subject: member.Pseudonym,
-		Facts: audit.Body{"method": act.Method, "path": act.Path, "status": int64(act.Status), "words": act.Words, "app_ms": act.At.UnixMilli()}})
+	agent, err := tx.Staff(row.Agent)
+	if err != nil {
+		return p, err
+	}
+	member, err := tx.Member(row.Member)
+	return parties{agent.Pseudonym, member.Pseudonym}, err
+}
+
+func (act Action) entry(p parties) ledger.Entry {
+	return ledger.Entry{Kind: audit.SessionAction, EventID: act.ID, Session: act.Session, Actor: p.agent, Subject: p.member,
+		Facts: audit.Body{"method": act.Method, "path": act.Path, "status": int64(act.Status), "words": act.Words, "app_ms": act.At.UnixMilli()}}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"runtime/debug"
@@ -74,7 +73,7 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, err
 	if err != nil {
 		return r, err
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = hold(body)
 	own := strings.EqualFold(route.Operation.OperationID, recordsOperation)
 	if own && !isJSON(r) {
 		return r, stead.Errorf(stead.CodeBadRequest, "body")
@@ -84,7 +83,7 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request) (*http.Request, err
 	if err != nil {
 		return r, invalid(err)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = hold(body)
 	return r, nil
 }
 

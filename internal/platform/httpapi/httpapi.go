@@ -59,7 +59,7 @@ func New(c Config) (http.Handler, error) {
 	onBadRequest := func(w http.ResponseWriter, r *http.Request, err error) { onError(w, r, badRequest(err)) }
 	strict := api.NewStrictHandlerWithOptions(s, nil, api.StrictHTTPServerOptions{
 		RequestErrorHandlerFunc: onBadRequest, ResponseErrorHandlerFunc: onError})
-	routes := api.HandlerWithOptions(strict, api.StdHTTPServerOptions{ErrorHandlerFunc: onBadRequest})
+	routes := api.HandlerWithOptions(handlers{strict, s, onError}, api.StdHTTPServerOptions{ErrorHandlerFunc: onBadRequest})
 	gate, err := newGate(doc, s, routes)
 	if err != nil {
 		return nil, err

@@ -95,11 +95,58 @@ type Entry struct {
 }
 
 // Write records the entry in the given transaction: it is committed with what it records, or neither is.
+// store.ErrConflict when its event is recorded already.
 func (l *Ledger) Write(tx store.Tx, e Entry) error {
+	in, err := l.intake(tx, l.sealer(tx), e)
+	if err != nil {
+		return err
+	}
+	_, err = tx.AppendIntake(in)
+	return err
+}
+
+// WriteNew records the entries as Write does, in their order, and passes over those whose event is recorded already. It
+// costs less than one Write after the other.
+func (l *Ledger) WriteNew(tx store.Tx, entries []Entry) error {
+	rows, sealer := make([]store.IntakeEntry, len(entries)), l.sealer(tx)
+	for i, e := range entries {
+		var err error
+		if rows[i], err = l.intake(tx, sealer, e); err != nil {
+			return err
+		}
+	}
+	for len(rows) > 0 {
+		n, err := tx.AppendIntakes(rows)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+		rows = rows[n+1:]
+	}
+	return nil
+}
+
+// intake is how an entry lies in the intake.
+func (l *Ledger) intake(tx store.Tx, s sealer, e Entry) (in store.IntakeEntry, err error) {
+	rec, texts := l.record(tx, e)
+	envelope, err := rec.Encode()
+	if err != nil {
+		return in, fmt.Errorf("ledger: %s: %w", e.Kind, err)
+	}
+	if in, err = entry(tx, rec, audit.Leaf(envelope), envelope); err != nil {
+		return in, err
+	}
+	return in, s.seal(&in, texts, e.OfActor)
+}
+
+// record is the platform's record of an entry, with the texts that it commits to.
+func (l *Ledger) record(tx store.Tx, e Entry) (rec audit.Record, texts []audit.Text) {
 	if e.EventID == uuid.Nil {
 		e.EventID = stead.NewEventID()
 	}
-	rec := audit.Record{Device: l.instance, Epoch: l.epoch, WallMS: tx.Now().UnixMilli(), BootID: l.boot,
+	rec = audit.Record{Device: l.instance, Epoch: l.epoch, WallMS: tx.Now().UnixMilli(), BootID: l.boot,
 		MonoMS: time.Since(l.started).Milliseconds(), Kind: e.Kind, EventID: e.EventID, Actor: e.Actor, Body: e.Facts,
 		KeyID: audit.KeyID(l.keys.CurrentPublic())}
 	if e.Session != "" {
@@ -111,26 +158,13 @@ func (l *Ledger) Write(tx store.Tx, e Entry) error {
 	if e.Ref != uuid.Nil {
 		rec.Ref = &e.Ref
 	}
-	var texts []audit.Text
 	for name, value := range e.Texts {
 		if value = fitting(value); value != "" {
 			texts = append(texts, audit.NewText(name, value))
 		}
 	}
 	rec.Commit(texts)
-	envelope, err := rec.Encode()
-	if err != nil {
-		return fmt.Errorf("ledger: %s: %w", e.Kind, err)
-	}
-	in, err := entry(tx, rec, audit.Leaf(envelope), envelope)
-	if err != nil {
-		return err
-	}
-	if err := l.sealer(tx).seal(&in, texts, e.OfActor); err != nil {
-		return err
-	}
-	_, err = tx.AppendIntake(in)
-	return err
+	return rec, texts
 }
 
 // fitting is a text as records can hold it: valid UTF-8 of bounded length. What people type into a refused request

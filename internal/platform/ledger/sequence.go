@@ -32,7 +32,7 @@ type Sequencer struct {
 
 const (
 	// sequenceBatch is how many records one transaction puts into the log; other writers wait as long.
-	sequenceBatch = 500
+	sequenceBatch = 1000
 	// sequencePause lies between two transactions that found everything: what arrives in it shares the next flush.
 	sequencePause = 100 * time.Millisecond
 	// sequenceSleep is when it looks without being woken.

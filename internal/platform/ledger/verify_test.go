@@ -27,7 +27,7 @@ func TestALedgerOfManyParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := keysOf(t, signer(1))
-	if proof, err := verify(t, b.file(), audit.LedgerCheck{Keys: keys}); err != nil || proof.Pending != 2 || proof.Chains != 1 || proof.Checkpoints != 17 {
+	if proof, err := verify(t, b.file(), audit.LedgerCheck{Keys: keys}); err != nil || proof.Pending != 2 || proof.Chains != 1 || proof.Checkpoints != 9 {
 		t.Errorf("%+v, %v", proof, err)
 	}
 	for name, c := range map[string]struct {

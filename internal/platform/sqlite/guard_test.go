@@ -107,9 +107,9 @@ func TestS1_12_TheDatabaseRefusesToRewriteHistory(t *testing.T) {
 		"DELETE FROM intake WHERE idx = 2",
 		"DELETE FROM intake",
 		"REPLACE INTO intake SELECT * FROM intake WHERE idx = 1",
-		"INSERT OR REPLACE INTO intake SELECT idx, randomblob(16), device, epoch, seq + 9, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at FROM intake WHERE idx = 1",
-		"INSERT OR REPLACE INTO intake SELECT 9, event_id, device, epoch, seq + 9, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at FROM intake WHERE idx = 1",
-		"INSERT OR REPLACE INTO intake SELECT 9, randomblob(16), device, epoch, seq, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at FROM intake WHERE idx = 1",
+		"INSERT OR REPLACE INTO intake SELECT idx, randomblob(16), device, epoch, seq + 9, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at, delivered_by, doubt FROM intake WHERE idx = 1",
+		"INSERT OR REPLACE INTO intake SELECT 9, event_id, device, epoch, seq + 9, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at, delivered_by, doubt FROM intake WHERE idx = 1",
+		"INSERT OR REPLACE INTO intake SELECT 9, randomblob(16), device, epoch, seq, leaf, x'ff', NULL, NULL, kind, session, actor, subject, received_at, delivered_by, doubt FROM intake WHERE idx = 1",
 		// The log over them.
 		"UPDATE log_entries SET intake = 2",
 		"UPDATE OR REPLACE log_entries SET position = 1",

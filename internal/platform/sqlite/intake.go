@@ -22,10 +22,11 @@ const (
 	intakeInsert = `INSERT INTO intake (event_id, device, epoch, seq, leaf, envelope, sealed_texts, texts_of, kind, session,
 		actor, subject, received_at, delivered_by, doubt) VALUES `
 	intakeValues = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	// intakeGroup is how many records one statement adds: with 50 a record costs half of what it costs alone, with more
-	// hardly less.
-	intakeGroup = 50
 )
+
+// intakeGroups are how many records one statement adds: with 50 a record costs half of what it costs alone, with more
+// hardly less.
+func intakeGroups() [3]int { return [...]int{50, 10, 1} }
 
 // intakeArgs adds an entry's values in the order of the columns.
 func intakeArgs(args []any, e *store.IntakeEntry) ([]any, error) {
@@ -52,19 +53,16 @@ func (t *tx) AppendIntake(e store.IntakeEntry) (index int64, err error) {
 
 // AppendIntakes implements store.IntakeTx.
 func (t *tx) AppendIntakes(list []store.IntakeEntry) (added int, err error) {
-	for rest := list; len(rest) >= intakeGroup; rest = list[added:] {
-		err := t.insertIntake(rest[:intakeGroup])
-		if errors.Is(err, store.ErrConflict) {
-			break // none of them was added; one by one tells which it is
-		}
-		if err != nil {
-			return added, err
-		}
-		added += intakeGroup
-	}
-	for ; added < len(list); added++ {
-		if err := t.insertIntake(list[added : added+1]); err != nil {
-			return added, err
+	for _, group := range intakeGroups() {
+		for len(list)-added >= group {
+			err := t.insertIntake(list[added : added+group])
+			if group > 1 && errors.Is(err, store.ErrConflict) {
+				break // none of them was added; smaller groups tell which it is
+			}
+			if err != nil {
+				return added, err
+			}
+			added += group
 		}
 	}
 	return added, nil

@@ -53,7 +53,9 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	// deleted with zeros, so that what was erased is not left in the file's free space.
 	pragmas := []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "fullfsync(1)",
 		"checkpoint_fullfsync(1)", "trusted_schema(0)", "secure_delete(1)"}
-	if s.writer, err = newPool(dsn(path, pragmas...)); err != nil {
+	// Room for the pages of the indexes that every record goes into, and a write-ahead log of 16 MiB, so that such a page
+	// is copied from there into the file once for thousands of records.
+	if s.writer, err = newPool(dsn(path, append(pragmas, "cache_size(-16384)", "wal_autocheckpoint(4096)")...)); err != nil {
 		return err
 	}
 	if err := migrate(ctx, s.writer.db); err != nil {
