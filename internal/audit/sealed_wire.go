@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/cipher"
 	"fmt"
+	"slices"
 
 	"stead/internal/stead"
 )
@@ -10,7 +11,25 @@ import (
 // SealRecord seals a record for one place: nonce || ciphertext || tag. The additional data is generation || epoch ||
 // sequence, numbers as 8 bytes, big-endian, so that a sealed record opens in no other place.
 func SealRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, s Sealed) ([]byte, error) {
-	return key.Seal(nil, nil, s.write(), sealedAAD(generation, epoch, seq, nil)), nil
+	closer := Closer{Key: key, Generation: generation, Epoch: epoch}
+	return closer.Seal(seq, s), nil
+}
+
+// Closer seals records of one file one after the other, in the same memory. It is for one goroutine.
+type Closer struct {
+	Key        cipher.AEAD
+	Generation uint64
+	Epoch      Epoch
+
+	plain []byte
+	place []byte
+}
+
+// Seal is SealRecord.
+func (c *Closer) Seal(seq uint64, s Sealed) []byte {
+	c.plain = s.write(c.plain[:0])
+	c.place = appendSealedAAD(c.place[:0], c.Generation, c.Epoch, seq, nil)
+	return c.Key.Seal(nil, nil, c.plain, c.place)
 }
 
 // OpenRecord opens what SealRecord sealed for the same place.
@@ -25,13 +44,13 @@ func OpenRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, sea
 	return s, nil
 }
 
-// write is the CBOR of the array [envelope, texts], where null stands for no texts.
-func (s *Sealed) write() []byte {
+// write appends the CBOR of the array [envelope, texts], where null stands for no texts.
+func (s *Sealed) write(b []byte) []byte {
 	size := len(s.Envelope) + 16
 	for _, t := range s.Texts {
 		size += len(t.Name) + len(t.Salt) + len(t.Value) + 16
 	}
-	b := appendItem(make([]byte, 0, size), cborArray, 2)
+	b = appendItem(slices.Grow(b, size), cborArray, 2)
 	b = appendBytes(b, s.Envelope)
 	if s.Texts == nil {
 		return append(b, cborNull)
