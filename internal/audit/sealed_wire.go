@@ -112,8 +112,9 @@ type Opener struct {
 	name   stead.DeviceID
 }
 
-// Open opens what SealRecord sealed for the place, checks that it holds a record and the texts of that record, and
-// returns where the record itself says that it stands.
+// Open opens what SealRecord sealed for the place and returns where the record itself says that it stands. A record with
+// texts is checked as Decode checks it, and that the texts are its own. Of another only the place is read: the seal shows
+// that it is what was sealed, and the leaf is over all of it.
 func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
 	o.place = appendSealedAAD(o.place[:0], o.Generation, o.Epoch, seq, nil)
 	plain, err := o.Key.Open(o.plain[:0], nil, sealed, o.place)
@@ -124,10 +125,7 @@ func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
 	var s Sealed
 	var v view
 	if err = s.read(plain); err == nil {
-		err = v.scan(s.Envelope)
-	}
-	if err == nil && len(s.Texts) > 0 {
-		err = v.record().Check(s.Texts)
+		err = v.link(&s)
 	}
 	if err != nil {
 		return Link{}, fmt.Errorf("record %d: %w", seq, err)
@@ -136,6 +134,21 @@ func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
 		o.device, o.name = v.device, deviceID(v.device)
 	}
 	return Link{Head: Head{Device: o.name, Epoch: v.epoch, Seq: v.seq, Leaf: Leaf(s.Envelope)}, Prev: v.prev, WallMS: v.wall}, nil
+}
+
+// link reads what a Link needs; see Opener.Open.
+func (v *view) link(s *Sealed) error {
+	if len(s.Texts) > 0 {
+		if err := v.scan(s.Envelope); err != nil {
+			return err
+		}
+		return v.record().Check(s.Texts)
+	}
+	c, err := v.begin(s.Envelope)
+	if err == nil && c.err != nil {
+		err = fmt.Errorf("record: %w", c.err)
+	}
+	return err
 }
 
 // Follows returns nil when the record stands behind prev in its chain, as Step does.
