@@ -18,7 +18,17 @@ func EncodeBody(b Body) ([]byte, error) {
 	if err := b.valid(); err != nil {
 		return nil, err
 	}
-	return appendBody(nil, b), nil
+	return appendBody(make([]byte, 0, b.room()), b), nil
+}
+
+// room is enough for the encoding of a valid body.
+func (b Body) room() int {
+	n := 3
+	for k, v := range b {
+		text, _ := v.(string)
+		n += 2 + len(k) + 9 + len(text)
+	}
+	return n
 }
 
 // DecodeBody reads what EncodeBody writes and refuses every other encoding of it.

@@ -32,19 +32,16 @@ var ErrSignature = errors.New("signature is not valid")
 
 const headDomain = "stead-head/v1\x00"
 
-type signedHead struct {
-	Device [16]byte `cbor:"0,keyasint"`
-	Epoch  [16]byte `cbor:"1,keyasint"`
-	Seq    uint64   `cbor:"2,keyasint"`
-	Leaf   [32]byte `cbor:"3,keyasint"`
-}
-
 func (h Head) message() ([]byte, error) {
 	device, err := deviceBytes(h.Device)
 	if err != nil {
 		return nil, err
 	}
-	return message(headDomain, signedHead{device, h.Epoch, h.Seq, h.Leaf})
+	b := appendItem(append(make([]byte, 0, 128), headDomain...), cborMap, 4)
+	b = appendBytes(append(b, 0), device[:])
+	b = appendBytes(append(b, 1), h.Epoch[:])
+	b = appendItem(append(b, 2), cborUint, h.Seq)
+	return appendBytes(append(b, 3), h.Leaf[:]), nil
 }
 
 // SignHead signs "stead-head/v1\0" || deterministic CBOR of {0: device, 1: epoch, 2: seq, 3: leaf} with Ed25519.

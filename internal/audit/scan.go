@@ -163,18 +163,10 @@ type view struct {
 
 // scan reads an envelope as Decode does and keeps nothing on the heap.
 func (v *view) scan(data []byte) error {
-	if len(data) > MaxEnvelope {
-		return fmt.Errorf("record of %d bytes: at most %d", len(data), MaxEnvelope)
+	c, err := v.begin(data)
+	if err != nil {
+		return err
 	}
-	c := cursor{rest: data}
-	if n := c.head(cborMap); c.err == nil && n != 18 {
-		c.refuse(fmt.Errorf("a map of %d keys", n))
-	}
-	c.key(0)
-	if n := c.head(cborUint); c.err == nil && n != Version {
-		return fmt.Errorf("record of version %d: this program reads %d", n, Version)
-	}
-	v.scanPlace(&c)
 	v.scanSubject(&c)
 	c.key(15)
 	from := c.rest
@@ -356,4 +348,21 @@ func (v *view) record() Record {
 	}
 	_ = scanBody(v.body, r.Body) // scan has read it before
 	return r
+}
+
+// begin reads an envelope up to its place, as scan does.
+func (v *view) begin(data []byte) (cursor, error) {
+	c := cursor{rest: data}
+	if len(data) > MaxEnvelope {
+		return c, fmt.Errorf("record of %d bytes: at most %d", len(data), MaxEnvelope)
+	}
+	if n := c.head(cborMap); c.err == nil && n != 18 {
+		c.refuse(fmt.Errorf("a map of %d keys", n))
+	}
+	c.key(0)
+	if n := c.head(cborUint); c.err == nil && n != Version {
+		return c, fmt.Errorf("record of version %d: this program reads %d", n, Version)
+	}
+	v.scanPlace(&c)
+	return c, nil
 }

@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/cipher"
 	"fmt"
+	"slices"
 
 	"stead/internal/stead"
 )
@@ -10,7 +11,25 @@ import (
 // SealRecord seals a record for one place: nonce || ciphertext || tag. The additional data is generation || epoch ||
 // sequence, numbers as 8 bytes, big-endian, so that a sealed record opens in no other place.
 func SealRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, s Sealed) ([]byte, error) {
-	return key.Seal(nil, nil, s.write(), sealedAAD(generation, epoch, seq, nil)), nil
+	closer := Closer{Key: key, Generation: generation, Epoch: epoch}
+	return closer.Seal(seq, s), nil
+}
+
+// Closer seals records of one file one after the other, in the same memory. It is for one goroutine.
+type Closer struct {
+	Key        cipher.AEAD
+	Generation uint64
+	Epoch      Epoch
+
+	plain []byte
+	place []byte
+}
+
+// Seal is SealRecord.
+func (c *Closer) Seal(seq uint64, s Sealed) []byte {
+	c.plain = s.write(c.plain[:0])
+	c.place = appendSealedAAD(c.place[:0], c.Generation, c.Epoch, seq, nil)
+	return c.Key.Seal(nil, nil, c.plain, c.place)
 }
 
 // OpenRecord opens what SealRecord sealed for the same place.
@@ -25,13 +44,13 @@ func OpenRecord(key cipher.AEAD, generation uint64, epoch Epoch, seq uint64, sea
 	return s, nil
 }
 
-// write is the CBOR of the array [envelope, texts], where null stands for no texts.
-func (s *Sealed) write() []byte {
+// write appends the CBOR of the array [envelope, texts], where null stands for no texts.
+func (s *Sealed) write(b []byte) []byte {
 	size := len(s.Envelope) + 16
 	for _, t := range s.Texts {
 		size += len(t.Name) + len(t.Salt) + len(t.Value) + 16
 	}
-	b := appendItem(make([]byte, 0, size), cborArray, 2)
+	b = appendItem(slices.Grow(b, size), cborArray, 2)
 	b = appendBytes(b, s.Envelope)
 	if s.Texts == nil {
 		return append(b, cborNull)
@@ -93,8 +112,9 @@ type Opener struct {
 	name   stead.DeviceID
 }
 
-// Open opens what SealRecord sealed for the place, checks that it holds a record and the texts of that record, and
-// returns where the record itself says that it stands.
+// Open opens what SealRecord sealed for the place and returns where the record itself says that it stands. A record with
+// texts is checked as Decode checks it, and that the texts are its own. Of another only the place is read: the seal shows
+// that it is what was sealed, and the leaf is over all of it.
 func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
 	o.place = appendSealedAAD(o.place[:0], o.Generation, o.Epoch, seq, nil)
 	plain, err := o.Key.Open(o.plain[:0], nil, sealed, o.place)
@@ -105,10 +125,7 @@ func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
 	var s Sealed
 	var v view
 	if err = s.read(plain); err == nil {
-		err = v.scan(s.Envelope)
-	}
-	if err == nil && len(s.Texts) > 0 {
-		err = v.record().Check(s.Texts)
+		err = v.link(&s)
 	}
 	if err != nil {
 		return Link{}, fmt.Errorf("record %d: %w", seq, err)
@@ -117,6 +134,21 @@ func (o *Opener) Open(seq uint64, sealed []byte) (Link, error) {
 		o.device, o.name = v.device, deviceID(v.device)
 	}
 	return Link{Head: Head{Device: o.name, Epoch: v.epoch, Seq: v.seq, Leaf: Leaf(s.Envelope)}, Prev: v.prev, WallMS: v.wall}, nil
+}
+
+// link reads what a Link needs; see Opener.Open.
+func (v *view) link(s *Sealed) error {
+	if len(s.Texts) > 0 {
+		if err := v.scan(s.Envelope); err != nil {
+			return err
+		}
+		return v.record().Check(s.Texts)
+	}
+	c, err := v.begin(s.Envelope)
+	if err == nil && c.err != nil {
+		err = fmt.Errorf("record: %w", c.err)
+	}
+	return err
 }
 
 // Follows returns nil when the record stands behind prev in its chain, as Step does.

@@ -136,7 +136,7 @@ func (r Record) Draft() (Draft, error) {
 		return Draft{}, err
 	}
 	d := Draft{device: v.device, boot: v.boot, subject: v.appendSubject(make([]byte, 0, v.room()))}
-	d.size = len(v.appendPlace(envelopeStart(nil))) + len(d.subject)
+	d.size = len(v.appendPlace(envelopeStart(make([]byte, 0, 256)))) + len(d.subject)
 	if !v.kind.FromDevice() {
 		return d, fmt.Errorf("record: %s is not a device's to write", v.kind)
 	}

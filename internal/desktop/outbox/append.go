@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -136,11 +137,13 @@ func record(e Entry, head audit.Head) audit.Record {
 const patience = 400
 
 // gather takes what else is waiting, without a timer: yielding lets callers that were just answered come back, at least
-// three times, and more often while fewer came than are expected. That costs a lone caller nothing it could measure.
-func (o *Outbox) gather(first *request, expected int) []*request {
-	group, size := []*request{first}, first.size
-	for turns := 0; turns < 3 || turns < patience && len(group) < expected; turns++ {
-		runtime.Gosched()
+// three times, and more often while fewer came than are expected. A caller who is alone is not made to wait for others.
+func (o *Outbox) gather(first *request, expected int, alone bool) []*request {
+	group, size, least := []*request{first}, first.size, 3
+	if alone {
+		least = 0
+	}
+	for turns := 0; ; turns++ {
 		for more := true; more; {
 			if len(group) == groupRecords || size >= groupBytes {
 				return group
@@ -152,9 +155,15 @@ func (o *Outbox) gather(first *request, expected int) []*request {
 				more = false
 			}
 		}
+		if turns >= least && (turns >= patience || len(group) >= expected) {
+			return group
+		}
+		runtime.Gosched()
 	}
-	return group
 }
+
+// sealBeside is how many records a group has at least for being sealed on another processor while its head is signed.
+const sealBeside = 8
 
 // place makes the records of a group: chained after the head, sealed, with the head after them signed.
 func (o *Outbox) place(f *file, group []*request) (written, error) {
@@ -169,13 +178,20 @@ func (o *Outbox) place(f *file, group []*request) (written, error) {
 		w.head.Seq, w.head.Leaf = w.head.Seq+1, audit.Leaf(envelopes[i])
 		w.placed[i] = Placed{EventID: r.entry.EventID, Epoch: w.head.Epoch, Seq: w.head.Seq, Leaf: w.head.Leaf}
 	}
-	for i, r := range group {
-		var err error
-		if w.values[i], err = f.seal(w.placed[i].Seq, stored{Envelope: envelopes[i], Texts: r.entry.Texts}); err != nil {
-			return w, err
+	seal := func() {
+		closer := audit.Closer{Key: f.aead, Generation: f.generation, Epoch: f.head.Epoch}
+		for i, r := range group {
+			w.values[i] = closer.Seal(w.placed[i].Seq, audit.Sealed{Envelope: envelopes[i], Texts: r.entry.Texts})
 		}
+	}
+	var sealing sync.WaitGroup
+	if len(group) < sealBeside {
+		seal()
+	} else {
+		sealing.Go(seal)
 	}
 	var err error
 	w.sig, err = audit.SignHead(o.cfg.Signer, w.head)
+	sealing.Wait()
 	return w, err
 }

@@ -27,9 +27,10 @@ func (o *Outbox) committer() {
 	expected := 1     // how many records it took, or a few less than one of the last ones did
 	for {
 		var err error
+		alone := expected == 1 && len(o.appends) == 0 // nobody came while the one before was answered
 		select {
 		case first := <-o.appends:
-			group := o.gather(first, expected)
+			group := o.gather(first, expected, alone)
 			expected = max(len(group), expected-1)
 			err = o.commit(group)
 		case c := <-o.changes:

@@ -112,3 +112,16 @@ func TestReopeningIsTriedAgain(t *testing.T) {
 		t.Errorf("a new file was made in its place: %v", err)
 	}
 }
+
+// TestGatherTakesWhatWaits: also for a caller who seems to be alone.
+func TestGatherTakesWhatWaits(t *testing.T) {
+	for _, alone := range []bool{true, false} {
+		o := &Outbox{appends: make(chan *request, groupRecords)}
+		for range 3 {
+			o.appends <- &request{}
+		}
+		if n := len(o.gather(&request{}, 1, alone)); n != 4 || len(o.appends) != 0 {
+			t.Errorf("alone %v: %d taken, %d left", alone, n, len(o.appends))
+		}
+	}
+}

@@ -52,6 +52,7 @@ type file struct {
 	aead       cipher.AEAD
 	head       audit.Head
 	sig        []byte
+	room       int64 // up to where makeRoom was; the committer's alone
 	acked      mark
 	receipted  mark
 	oldest     int64 // wall clock of the first record after acked, Unix milliseconds
@@ -154,6 +155,9 @@ func (f *file) unsealAs(place []byte, seq uint64, value []byte, v any) error {
 func (f *file) write(w written) error {
 	return guard(func() error {
 		return f.db.Update(func(tx *bolt.Tx) error {
+			if err := f.makeRoom(tx); err != nil {
+				return err
+			}
 			b := tx.Bucket(pendingBucket)
 			b.FillPercent = 1 // keys only ever come at the end
 			seq := w.head.Seq - uint64(len(w.values))

@@ -68,7 +68,7 @@ func checkPages(r io.ReaderAt, size int64) error {
 	if newest.freelist != noFreelist {
 		return damaged("a list of free pages that we never write")
 	}
-	c := &pageCheck{r: r, meta: newest, visited: make([]uint64, newest.pages/64+1)}
+	c := &pageCheck{r: &readAhead{r: r}, meta: newest, visited: make([]uint64, newest.pages/64+1)}
 	if err := c.tree(newest.root, nil, nil, 0); err != nil {
 		return damaged("%w", err)
 	}

@@ -42,11 +42,11 @@ func makeReserve(path string) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// write0 fills the file with zeros, where the system has no call that allocates.
-func write0(f *os.File, size int64) error {
-	block := make([]byte, 1<<20)
-	for at := int64(0); at < size; at += int64(len(block)) {
-		if _, err := f.WriteAt(block[:min(int64(len(block)), size-at)], at); err != nil {
+// writeZeros fills a part of the file.
+func writeZeros(f *os.File, from, to int64) error {
+	block := make([]byte, 64<<10)
+	for at := from; at < to; at += int64(len(block)) {
+		if _, err := f.WriteAt(block[:min(int64(len(block)), to-at)], at); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 func allocate(f *os.File, size int64) error {
 	err := syscall.Fallocate(int(f.Fd()), 0, 0, size)
 	if errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) {
-		return write0(f, size)
+		return writeZeros(f, 0, size)
 	}
 	return err
 }

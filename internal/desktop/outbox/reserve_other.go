@@ -4,4 +4,4 @@ package outbox
 
 import "os"
 
-func allocate(f *os.File, size int64) error { return write0(f, size) }
+func allocate(f *os.File, size int64) error { return writeZeros(f, 0, size) }

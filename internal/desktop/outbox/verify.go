@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -87,6 +88,19 @@ func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
 	if err := f.loadProof(tx, cfg.Trust); err != nil {
 		return err
 	}
+	var tree error
+	var checking sync.WaitGroup
+	defer checking.Wait() // also when a page below panics
+	checking.Go(func() { tree = checkTree(tx.DB()) })
+	if err := f.loadRecords(ctx, tx, cfg); err != nil {
+		return err
+	}
+	checking.Wait()
+	return tree
+}
+
+// loadRecords walks the records and compares what it finds with the head.
+func (f *file) loadRecords(ctx context.Context, tx *bolt.Tx, cfg Config) error {
 	head, err := f.walk(ctx, tx.Bucket(pendingBucket))
 	if err != nil {
 		return err
@@ -98,16 +112,21 @@ func (f *file) load(ctx context.Context, tx *bolt.Tx, cfg Config) error {
 	if err := audit.VerifyHead(key, f.head, f.sig); err != nil {
 		return damaged("head %d: %w", f.head.Seq, err)
 	}
-	if err := f.walkSalvaged(ctx, tx.Bucket(salvagedBucket)); err != nil {
-		return err
-	}
-	var first error
-	for err := range tx.Check() { // to the end, or its goroutine stays
-		if first == nil {
-			first = damaged("%w", err)
-		}
-	}
-	return first
+	return f.walkSalvaged(ctx, tx.Bucket(salvagedBucket))
+}
+
+// checkTree is bbolt's own check, to its end, in a transaction of its own.
+func checkTree(db *bolt.DB) error {
+	return guard(func() error {
+		return db.View(func(tx *bolt.Tx) (first error) {
+			for err := range tx.Check() { // or its goroutine stays
+				if first == nil {
+					first = damaged("%w", err)
+				}
+			}
+			return first
+		})
+	})
 }
 
 func (f *file) loadMeta(meta *bolt.Bucket, cfg Config) error {
