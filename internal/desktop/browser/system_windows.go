@@ -1,0 +1,183 @@
+package browser
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// group is the job that holds the browser and everything it started. Nothing breaks away from it, and the system
+// ends all of it when its only handle, ours, is closed: by release, or by the end of this process, however it ends.
+type group struct{ job windows.Handle }
+
+// startGroup starts cmd with handles of the pipe's ends, whose numbers stand in its arguments. Only those on os/exec's
+// list are inherited: the three standard ones and these two.
+//
+// The program runs for some microseconds before it is in the job. It starts nothing that early.
+func startGroup(cmd *exec.Cmd, plan Plan, in, out *os.File) (g group, err error) {
+	if plan.Pipe == Descriptors || plan.Group == ProcessGroup {
+		return group{}, errors.New("this plan is for another system")
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	var handles [2]uintptr
+	if in != nil {
+		for i, f := range []*os.File{in, out} {
+			handles[i] = f.Fd()
+			if err := windows.SetHandleInformation(windows.Handle(handles[i]), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT); err != nil {
+				return group{}, os.NewSyscallError("SetHandleInformation", err)
+			}
+			cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, syscall.Handle(handles[i]))
+		}
+	}
+	cmd.Args = append(cmd.Args, plan.argv(handles[0], handles[1])...)
+	if g, err = newJob(); err != nil {
+		return group{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		g.release()
+		return group{}, err
+	}
+	held := cmd.Process.WithHandle(func(h uintptr) { err = windows.AssignProcessToJobObject(g.job, windows.Handle(h)) })
+	if err = errors.Join(held, err); err != nil {
+		_ = cmd.Process.Kill() // it may have ended by itself, which is one reason to be here
+		_ = cmd.Wait()
+		g.release()
+		return group{}, fmt.Errorf("put the browser into its job: %w", err)
+	}
+	return g, nil
+}
+
+func newJob() (group, error) {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return group{}, os.NewSyscallError("CreateJobObject", err)
+	}
+	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
+		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
+	}
+	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
+		_ = windows.CloseHandle(job)
+		return group{}, os.NewSyscallError("SetInformationJobObject", err)
+	}
+	return group{job}, nil
+}
+
+// terminate is kill: Windows knows no signal that a browser would answer, and Browser.close was asked before.
+func (g group) terminate() { g.kill() }
+
+func (g group) kill() { _ = windows.TerminateJobObject(g.job, 1) } // it may be empty
+
+// jobAccounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION.
+type jobAccounting struct {
+	UserTime, KernelTime, PeriodUserTime, PeriodKernelTime int64
+	PageFaults, TotalProcesses, ActiveProcesses, Ended     uint32
+}
+
+// alone counts the crash handler as well, which Unix has outside of the group.
+func (g group) alone() bool {
+	var info jobAccounting
+	err := windows.QueryInformationJobObject(g.job, windows.JobObjectBasicAccountingInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil)
+	return err == nil && info.ActiveProcesses == 0
+}
+
+func (g group) release() { _ = windows.CloseHandle(g.job) }
+
+// killGroup is for a browser that an earlier Stead had started. Its job went with that Stead, and the browser with
+// the job; should it live, its helpers end with it.
+func killGroup(pid int) error { return killOne(pid) }
+
+func killOne(pid int) error {
+	h, err := windows.OpenProcess(windows.PROCESS_TERMINATE, false, uint32(pid))
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	return windows.TerminateProcess(h, 1)
+}
+
+// lockFile takes an exclusive lock that ends with the file, at the latest with this process.
+func lockFile(f *os.File) (taken bool, err error) {
+	err = windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// usedBy reports whether a browser uses the profile. Its lockfile tells no process, but it goes with the one that
+// holds it, and the folder was made by us a moment ago, so that nobody else can have put it there.
+func usedBy(profile string, _ *process) (bool, error) {
+	_, err := os.Lstat(filepath.Join(profile, "lockfile"))
+	return err == nil, nil
+}
+
+func elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
+
+// identify tells a process from any other that ever had its number: start is the moment of its creation in units of
+// 100 ns, exe its program. ok is false when it does not live or may not be asked.
+func identify(pid int) (start, exe string, ok bool) {
+	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.SYNCHRONIZE, false, uint32(pid))
+	if err != nil {
+		return "", "", false
+	}
+	defer windows.CloseHandle(h)
+	if state, err := windows.WaitForSingleObject(h, 0); err != nil || state != uint32(windows.WAIT_TIMEOUT) {
+		return "", "", false // ended, and kept by somebody's handle
+	}
+	var created, exited, kernel, user windows.Filetime
+	if windows.GetProcessTimes(h, &created, &exited, &kernel, &user) != nil {
+		return "", "", false
+	}
+	name := make([]uint16, windows.MAX_LONG_PATH)
+	size := uint32(len(name))
+	if windows.QueryFullProcessImageName(h, 0, &name[0], &size) != nil {
+		return "", "", false
+	}
+	return fmt.Sprintf("%d.%d", created.HighDateTime, created.LowDateTime), windows.UTF16ToString(name[:size]), true
+}
+
+// names reports whether the command line of pid names the folder. Paths have no case here.
+func names(pid int, dir string) bool {
+	return strings.Contains(strings.ToLower(commandLine(pid)), strings.ToLower(dir+`\`))
+}
+
+// commandLine is "" for a process that does not live or may not be asked.
+func commandLine(pid int) string {
+	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	if err != nil {
+		return ""
+	}
+	defer windows.CloseHandle(h)
+	buf := make([]windows.NTUnicodeString, 1+64<<10/unsafe.Sizeof(windows.NTUnicodeString{})) // 32,767 characters at most
+	size := uint32(len(buf)) * uint32(unsafe.Sizeof(buf[0]))
+	if windows.NtQueryInformationProcess(h, windows.ProcessCommandLineInformation, unsafe.Pointer(&buf[0]), size, &size) != nil {
+		return ""
+	}
+	return buf[0].String()
+}
+
+// naming lists the processes whose command line names the folder, this one aside.
+func naming(dir string) []int {
+	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
+	if err != nil {
+		return nil
+	}
+	defer windows.CloseHandle(snapshot)
+	entry := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
+	var found []int
+	for err := windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
+		if pid := int(entry.ProcessID); pid != os.Getpid() && names(pid, dir) {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
