@@ -92,7 +92,7 @@ func TestABrowserInheritsItsPipeAndNothingElse(t *testing.T) {
 	if argv := strings.Join(got.Args, " "); weakens.MatchString(strings.ReplaceAll(argv, b.claim.dir, "")) || !strings.Contains(argv, "--remote-debugging-pipe") {
 		t.Errorf("arguments %s", argv)
 	}
-	wantNothingLeft(t.Context(), t, r, b, closeGrace)
+	wantNothingLeft(t.Context(), t, r, b, closeGrace+time.Second)
 }
 
 // However a browser ends or refuses to, nothing of it is left, its children included.
@@ -113,13 +113,12 @@ func TestNothingIsLeftOf(t *testing.T) {
 		kind    string
 		hurry   bool
 		happens func(*testing.T, *Browser)
-		limit   time.Duration
 	}{
-		"one that obeys":                {fakeObeys, false, nil, closeGrace},
-		"one that does not want to end": {fakeDeaf, false, nil, closeGrace + terminateGrace + killGrace},
-		"the same, in a hurry":          {fakeDeaf, true, nil, terminateGrace + killGrace},
-		"one that hangs":                {fakeObeys, true, send("Fake.hang"), terminateGrace + killGrace},
-		"one that crashed":              {fakeObeys, false, gone, closeGrace},
+		"one that obeys":                {fakeObeys, false, nil},
+		"one that does not want to end": {fakeDeaf, false, nil},
+		"the same, in a hurry":          {fakeDeaf, true, nil},
+		"one that hangs":                {fakeObeys, false, send("Fake.hang")},
+		"one that crashed":              {fakeObeys, false, gone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoot(t)
@@ -135,7 +134,7 @@ func TestNothingIsLeftOf(t *testing.T) {
 			if tc.hurry {
 				ctx = hurried(t)
 			}
-			wantNothingLeft(ctx, t, r, b, tc.limit+2*killGrace, child)
+			wantNothingLeft(ctx, t, r, b, 2*closeGrace+killGrace, child)
 		})
 	}
 }

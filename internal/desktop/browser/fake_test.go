@@ -209,7 +209,7 @@ func (f *fake) attached(target, session, contextID string) {
 func (f *fake) answer(method string, p fakeParams) any {
 	switch method {
 	case "Browser.getVersion":
-		return map[string]any{"product": "Fake/1.0"}
+		return map[string]any{"product": "Fake/1.0", "userAgent": "Fake/1.0"}
 	case "Target.setAutoAttach":
 		if !f.shown {
 			f.shown = true

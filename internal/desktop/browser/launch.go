@@ -80,7 +80,7 @@ func (r *Root) launch(ctx context.Context, id string, with Installed) (*Browser,
 
 // start seeds the profile and starts the program. What it leaves on an error, Close undoes.
 func (b *Browser) start(with Installed) error {
-	plan := PlanLaunch(thisMachine(), with, b.claim.dir)
+	plan := PlanLaunch(thisSystem(), with, b.claim.dir)
 	if err := plan.prepare(); err != nil {
 		return err
 	}

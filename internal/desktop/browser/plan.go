@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// Machine is what a plan depends on beside the browser and the session's folder.
-type Machine struct {
-	System   string   // linux, darwin or windows, as runtime.GOOS
+// System is what a plan depends on beside the browser and the session's folder.
+type System struct {
+	OS       string   // linux, darwin or windows, as runtime.GOOS
 	Elevated bool     // on Windows: this process holds an administrator's rights
 	Environ  []string // as os.Environ
 }
 
-func thisMachine() Machine {
-	return Machine{System: runtime.GOOS, Elevated: elevated(), Environ: os.Environ()}
+func thisSystem() System {
+	return System{OS: runtime.GOOS, Elevated: elevated(), Environ: os.Environ()}
 }
 
 // Plan is one start of a browser, as a value: what PlanLaunch decides and nothing has done yet. All of it can be
@@ -58,11 +58,11 @@ const (
 
 // What lies where in a session's folder.
 const (
-	profileDir   = "profile"
-	crashDir     = "crash"
-	downloadsDir = "downloads"
-	lockName     = "lock"
-	recordName   = "session.json"
+	profileDir  = "profile"
+	crashDir    = "crash"
+	downloadDir = "downloads"
+	lockName    = "lock"
+	recordName  = "session.json"
 )
 
 // ioPipes is the argument that tells a browser on Windows the numbers of its handles, in that order.
@@ -71,9 +71,9 @@ const ioPipes = "--remote-debugging-io-pipes=IN,OUT"
 // PlanLaunch plans the start of b in the session's folder dir, an absolute path of that system. Its arguments are
 // the shortest set that works: none switches a protection of the browser off, for a person works with members' data
 // in it. It is controlled by pipes only, never by a TCP port, which any user of the machine could read.
-func PlanLaunch(m Machine, b Installed, dir string) Plan {
-	profile, crash := join(m.System, dir, profileDir), join(m.System, dir, crashDir)
-	downloads := join(m.System, dir, downloadsDir)
+func PlanLaunch(s System, b Installed, dir string) Plan {
+	profile, crash := join(s.OS, dir, profileDir), join(s.OS, dir, crashDir)
+	downloads := join(s.OS, dir, downloadDir)
 	plan := Plan{
 		Path: b.Path,
 		Args: []string{
@@ -89,21 +89,21 @@ func PlanLaunch(m Machine, b Installed, dir string) Plan {
 			"--disable-breakpad",
 		},
 		// The switches do not move the crash database out of the agent's own folders; this variable does.
-		Env:     append(cleanEnv(m.System, m.Environ), "BREAKPAD_DUMP_LOCATION="+crash),
+		Env:     append(cleanEnv(s.OS, s.Environ), "BREAKPAD_DUMP_LOCATION="+crash),
 		Dir:     dir,
-		Folders: []string{join(m.System, profile, "Default"), crash, downloads},
-		Files:   []File{{join(m.System, profile, "Default", "Preferences"), preferences(downloads)}},
+		Folders: []string{join(s.OS, profile, "Default"), crash, downloads},
+		Files:   []File{{join(s.OS, profile, "Default", "Preferences"), preferences(downloads)}},
 		Pipe:    Descriptors,
 		Group:   ProcessGroup,
 	}
-	switch m.System {
+	switch s.OS {
 	case "linux":
 		plan.Args = append(plan.Args, "--password-store=basic") // no keyring prompt, which would hold up the first paint for ever
 	case "darwin":
 		plan.Args = append(plan.Args, "--use-mock-keychain") // no Keychain prompt; nothing worth a key is on this disk
 	case "windows":
 		plan.Pipe, plan.Group = Handles, Job
-		plan.Args = append(plan.Args, windowsArgs(m, b)...)
+		plan.Args = append(plan.Args, windowsArgs(s, b)...)
 	}
 	plan.Args = append(plan.Args, "about:blank")
 	return plan
@@ -111,12 +111,12 @@ func PlanLaunch(m Machine, b Installed, dir string) Plan {
 
 // windowsArgs also keep the program that we start the one that runs: a copy started by itself has neither our
 // handles nor our job.
-func windowsArgs(m Machine, b Installed) []string {
+func windowsArgs(s System, b Installed) []string {
 	args := []string{ioPipes}
 	if b.Kind == Edge {
 		args = append(args, "--edge-skip-compat-layer-relaunch")
 	}
-	if m.Elevated {
+	if s.Elevated {
 		args = append(args, "--do-not-de-elevate")
 	}
 	return args

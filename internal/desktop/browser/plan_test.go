@@ -59,13 +59,13 @@ func plans() map[string]Plan {
 	const folder = `C:\Users\ada\AppData\Local\Stead\sessions\s1`
 	edge := Installed{Kind: Edge, Path: `C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe`}
 	return map[string]Plan{
-		"linux-chromium": PlanLaunch(Machine{System: "linux", Environ: unix},
+		"linux-chromium": PlanLaunch(System{OS: "linux", Environ: unix},
 			Installed{Kind: Chromium, Path: "/usr/bin/chromium"}, "/home/ada/.cache/stead/sessions/s1"),
-		"darwin-chrome": PlanLaunch(Machine{System: "darwin", Environ: mac},
+		"darwin-chrome": PlanLaunch(System{OS: "darwin", Environ: mac},
 			Installed{Kind: Chrome, Path: "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"},
 			"/Users/ada/Library/Caches/Stead/sessions/s1"),
-		"windows-edge": PlanLaunch(Machine{System: "windows", Environ: windows}, edge, folder),
-		"windows-chrome-elevated": PlanLaunch(Machine{System: "windows", Elevated: true, Environ: windows},
+		"windows-edge": PlanLaunch(System{OS: "windows", Environ: windows}, edge, folder),
+		"windows-chrome-elevated": PlanLaunch(System{OS: "windows", Elevated: true, Environ: windows},
 			Installed{Kind: Chrome, Path: `C:\Program Files\Google\Chrome\Application\chrome.exe`}, folder),
 	}
 }
@@ -99,7 +99,7 @@ func TestNoPlanWeakensTheBrowserOrOpensAPort(t *testing.T) {
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		for _, kind := range []Kind{Chrome, Edge, Brave, Chromium} {
 			for _, elevated := range []bool{false, true} {
-				plan := PlanLaunch(Machine{System: system, Elevated: elevated}, Installed{Kind: kind, Path: "b"}, "DIR")
+				plan := PlanLaunch(System{OS: system, Elevated: elevated}, Installed{Kind: kind, Path: "b"}, "DIR")
 				check := func(what, arg string) {
 					if found := weakens.FindString(arg); found != "" {
 						t.Errorf("%s, %s: %s has %q", system, kind, what, found)
@@ -158,7 +158,7 @@ func TestASessionsFilesStayInItsFolder(t *testing.T) {
 
 func TestPrepareMakesWhatThePlanSays(t *testing.T) {
 	dir := t.TempDir()
-	plan := PlanLaunch(thisMachine(), Installed{Kind: Chromium, Path: "b"}, dir)
+	plan := PlanLaunch(thisSystem(), Installed{Kind: Chromium, Path: "b"}, dir)
 	if err := plan.prepare(); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ type process struct {
 	in, out *os.File // to and from the browser; nil when the plan has no pipe
 	stderr  *os.File
 	exited  chan struct{} // closed when the program itself has ended and was reaped
-	group   group
+	held    held          // what the system needs beside pid to end it as a whole
 }
 
 // start acts on the plan, whose files have been prepared. The caller ends the process, waits for exited and then
@@ -48,7 +48,7 @@ func start(plan Plan) (*process, error) {
 	}
 	cmd := exec.Command(plan.Path)
 	cmd.Env, cmd.Dir, cmd.Stderr = plan.Env, plan.Dir, errW
-	p.group, err = startGroup(cmd, plan, in, out)
+	p.held, err = startHeld(cmd, plan, in, out)
 	closeAll(theirs)
 	if err != nil {
 		closeAll(ours)
@@ -62,17 +62,8 @@ func start(plan Plan) (*process, error) {
 	return p, nil
 }
 
-// terminate asks the group to end, where the system knows a way to ask.
-func (p *process) terminate() { p.group.terminate() }
-
-// kill ends the group.
-func (p *process) kill() { p.group.kill() }
-
-// alone reports that no process of the group lives.
-func (p *process) alone() bool { return p.group.alone() }
-
 // release closes what the client of the pipes does not own. Whatever of a job still lives ends with it.
 func (p *process) release() {
 	p.stderr.Close()
-	p.group.release()
+	p.held.release()
 }

@@ -13,13 +13,15 @@ import (
 	"syscall"
 )
 
-// group is the process group that the browser leads.
-type group struct{ leader int }
+// held is nothing: the browser leads its process group, whose number is its own.
+type held struct{}
 
-// startGroup starts cmd with the pipe's ends as file descriptors 3 and 4. Nothing else is inherited.
-func startGroup(cmd *exec.Cmd, plan Plan, in, out *os.File) (group, error) {
+func (held) release() {}
+
+// startHeld starts cmd with the pipe's ends as file descriptors 3 and 4. Nothing else is inherited.
+func startHeld(cmd *exec.Cmd, plan Plan, in, out *os.File) (held, error) {
 	if plan.Pipe == Handles || plan.Group == Job {
-		return group{}, errors.New("this plan is for another system")
+		return held{}, errors.New("this plan is for another system")
 	}
 	cmd.Args = append(cmd.Args, plan.argv(3, 4)...)
 	if in != nil {
@@ -27,12 +29,12 @@ func startGroup(cmd *exec.Cmd, plan Plan, in, out *os.File) (group, error) {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := keepDescriptors(); err != nil {
-		return group{}, err
+		return held{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		return group{}, err
+		return held{}, err
 	}
-	return group{cmd.Process.Pid}, nil
+	return held{}, nil
 }
 
 // keepDescriptors makes every descriptor of this process, the three standard ones aside, end at exec. Those that Go
@@ -52,17 +54,18 @@ func keepDescriptors() error {
 	return err
 }
 
-func (g group) terminate() { _ = syscall.Kill(-g.leader, syscall.SIGTERM) } // it may just have ended
+// terminate asks the group to end, where the system knows a way to ask.
+func (p *process) terminate() { _ = syscall.Kill(-p.pid, syscall.SIGTERM) } // it may just have ended
 
-func (g group) kill() { _ = killGroup(g.leader) } // it may just have ended
+// kill ends the group.
+func (p *process) kill() { _ = killGroup(p.pid) } // it may just have ended
 
-// alone asks further when the kernel still knows the group: a dead process that the system's first process has not
-// yet reaped counts for kill, for seconds on some machines, but holds no file any more.
-func (g group) alone() bool {
-	return errors.Is(syscall.Kill(-g.leader, 0), syscall.ESRCH) || !lives(g.leader)
+// alone reports that no process of the group lives. It asks further when the kernel still knows the group: a dead
+// process that the system's first process has not yet reaped counts for kill, for seconds on some machines, but holds
+// no file any more.
+func (p *process) alone() bool {
+	return errors.Is(syscall.Kill(-p.pid, 0), syscall.ESRCH) || !lives(p.pid)
 }
-
-func (g group) release() {}
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 

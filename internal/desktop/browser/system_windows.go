@@ -13,17 +13,19 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// group is the job that holds the browser and everything it started. Nothing breaks away from it, and the system
+// held is the job that holds the browser and everything it started. Nothing breaks away from it, and the system
 // ends all of it when its only handle, ours, is closed: by release, or by the end of this process, however it ends.
-type group struct{ job windows.Handle }
+type held struct{ job windows.Handle }
 
-// startGroup starts cmd with handles of the pipe's ends, whose numbers stand in its arguments. Only those on os/exec's
+func (h held) release() { _ = windows.CloseHandle(h.job) }
+
+// startHeld starts cmd with handles of the pipe's ends, whose numbers stand in its arguments. Only those on os/exec's
 // list are inherited: the three standard ones and these two.
 //
 // The program runs for some microseconds before it is in the job. It starts nothing that early.
-func startGroup(cmd *exec.Cmd, plan Plan, in, out *os.File) (g group, err error) {
+func startHeld(cmd *exec.Cmd, plan Plan, in, out *os.File) (h held, err error) {
 	if plan.Pipe == Descriptors || plan.Group == ProcessGroup {
-		return group{}, errors.New("this plan is for another system")
+		return held{}, errors.New("this plan is for another system")
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	var handles [2]uintptr
@@ -31,33 +33,33 @@ func startGroup(cmd *exec.Cmd, plan Plan, in, out *os.File) (g group, err error)
 		for i, f := range []*os.File{in, out} {
 			handles[i] = f.Fd()
 			if err := windows.SetHandleInformation(windows.Handle(handles[i]), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT); err != nil {
-				return group{}, os.NewSyscallError("SetHandleInformation", err)
+				return held{}, os.NewSyscallError("SetHandleInformation", err)
 			}
 			cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, syscall.Handle(handles[i]))
 		}
 	}
 	cmd.Args = append(cmd.Args, plan.argv(handles[0], handles[1])...)
-	if g, err = newJob(); err != nil {
-		return group{}, err
+	if h, err = newJob(); err != nil {
+		return held{}, err
 	}
 	if err := cmd.Start(); err != nil {
-		g.release()
-		return group{}, err
+		h.release()
+		return held{}, err
 	}
-	held := cmd.Process.WithHandle(func(h uintptr) { err = windows.AssignProcessToJobObject(g.job, windows.Handle(h)) })
-	if err = errors.Join(held, err); err != nil {
+	open := cmd.Process.WithHandle(func(process uintptr) { err = windows.AssignProcessToJobObject(h.job, windows.Handle(process)) })
+	if err = errors.Join(open, err); err != nil {
 		_ = cmd.Process.Kill() // it may have ended by itself, which is one reason to be here
 		_ = cmd.Wait()
-		g.release()
-		return group{}, fmt.Errorf("put the browser into its job: %w", err)
+		h.release()
+		return held{}, fmt.Errorf("put the browser into its job: %w", err)
 	}
-	return g, nil
+	return h, nil
 }
 
-func newJob() (group, error) {
+func newJob() (held, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
-		return group{}, os.NewSyscallError("CreateJobObject", err)
+		return held{}, os.NewSyscallError("CreateJobObject", err)
 	}
 	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
@@ -65,15 +67,16 @@ func newJob() (group, error) {
 	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
 		_ = windows.CloseHandle(job)
-		return group{}, os.NewSyscallError("SetInformationJobObject", err)
+		return held{}, os.NewSyscallError("SetInformationJobObject", err)
 	}
-	return group{job}, nil
+	return held{job}, nil
 }
 
-// terminate is kill: Windows knows no signal that a browser would answer, and Browser.close was asked before.
-func (g group) terminate() { g.kill() }
+// terminate is nothing: Windows knows no signal that a browser would answer.
+func (p *process) terminate() {}
 
-func (g group) kill() { _ = windows.TerminateJobObject(g.job, 1) } // it may be empty
+// kill ends the job.
+func (p *process) kill() { _ = windows.TerminateJobObject(p.held.job, 1) } // it may be empty
 
 // jobAccounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION.
 type jobAccounting struct {
@@ -81,15 +84,13 @@ type jobAccounting struct {
 	PageFaults, TotalProcesses, ActiveProcesses, Ended     uint32
 }
 
-// alone counts the crash handler as well, which Unix has outside of the group.
-func (g group) alone() bool {
+// alone reports that no process of the job lives, the crash handler included, which is outside of the group elsewhere.
+func (p *process) alone() bool {
 	var info jobAccounting
-	err := windows.QueryInformationJobObject(g.job, windows.JobObjectBasicAccountingInformation,
+	err := windows.QueryInformationJobObject(p.held.job, windows.JobObjectBasicAccountingInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil)
 	return err == nil && info.ActiveProcesses == 0
 }
-
-func (g group) release() { _ = windows.CloseHandle(g.job) }
 
 // killGroup is for a browser that an earlier Stead had started. Its job went with that Stead, and the browser with
 // the job; should it live, its helpers end with it.
