@@ -17,7 +17,7 @@ import (
 // ends all of it when its only handle, ours, is closed: by release, or by the end of this process, however it ends.
 type held struct{ job windows.Handle }
 
-func (h held) release() { _ = windows.CloseHandle(h.job) }
+func (h held) release() { closeHandle(h.job) }
 
 // startHeld starts cmd with handles of the pipe's ends, whose numbers stand in its arguments. Only those on os/exec's
 // list are inherited: the three standard ones and these two.
@@ -65,8 +65,8 @@ func newJob() (held, error) {
 		BasicLimitInformation: windows.JOBOBJECT_BASIC_LIMIT_INFORMATION{LimitFlags: windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE},
 	}
 	if _, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
-		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil {
-		_ = windows.CloseHandle(job)
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err != nil { //nolint:gosec // G103: the call takes a structure of ours
+		closeHandle(job)
 		return held{}, os.NewSyscallError("SetInformationJobObject", err)
 	}
 	return held{job}, nil
@@ -88,7 +88,7 @@ type jobAccounting struct {
 func (p *process) alone() bool {
 	var info jobAccounting
 	err := windows.QueryInformationJobObject(p.held.job, windows.JobObjectBasicAccountingInformation,
-		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil)
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil) //nolint:gosec // G103: the call fills a structure of ours
 	return err == nil && info.ActiveProcesses == 0
 }
 
@@ -97,13 +97,19 @@ func (p *process) alone() bool {
 func killGroup(pid int) error { return killOne(pid) }
 
 func killOne(pid int) error {
-	h, err := windows.OpenProcess(windows.PROCESS_TERMINATE, false, uint32(pid))
+	h, err := openProcess(pid, windows.PROCESS_TERMINATE)
 	if err != nil {
 		return err
 	}
-	defer windows.CloseHandle(h)
+	defer closeHandle(h)
 	return windows.TerminateProcess(h, 1)
 }
+
+func openProcess(pid int, access uint32) (windows.Handle, error) {
+	return windows.OpenProcess(access, false, uint32(pid)) //nolint:gosec // G115: the system's own numbers have 32 bits
+}
+
+func closeHandle(h windows.Handle) { _ = windows.CloseHandle(h) } // it fails only for what is no handle
 
 // lockFile takes an exclusive lock that ends with the file, at the latest with this process.
 func lockFile(f *os.File) (taken bool, err error) {
@@ -126,11 +132,11 @@ func elevated() bool { return windows.GetCurrentProcessToken().IsElevated() }
 // identify tells a process from any other that ever had its number: start is the moment of its creation in units of
 // 100 ns, exe its program. ok is false when it does not live or may not be asked.
 func identify(pid int) (start, exe string, ok bool) {
-	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.SYNCHRONIZE, false, uint32(pid))
+	h, err := openProcess(pid, windows.PROCESS_QUERY_LIMITED_INFORMATION|windows.SYNCHRONIZE)
 	if err != nil {
 		return "", "", false
 	}
-	defer windows.CloseHandle(h)
+	defer closeHandle(h)
 	if state, err := windows.WaitForSingleObject(h, 0); err != nil || state != uint32(windows.WAIT_TIMEOUT) {
 		return "", "", false // ended, and kept by somebody's handle
 	}
@@ -138,7 +144,7 @@ func identify(pid int) (start, exe string, ok bool) {
 	if windows.GetProcessTimes(h, &created, &exited, &kernel, &user) != nil {
 		return "", "", false
 	}
-	name := make([]uint16, windows.MAX_LONG_PATH)
+	var name [windows.MAX_LONG_PATH]uint16
 	size := uint32(len(name))
 	if windows.QueryFullProcessImageName(h, 0, &name[0], &size) != nil {
 		return "", "", false
@@ -153,17 +159,20 @@ func names(pid int, dir string) bool {
 
 // commandLine is "" for a process that does not live or may not be asked.
 func commandLine(pid int) string {
-	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	h, err := openProcess(pid, windows.PROCESS_QUERY_LIMITED_INFORMATION)
 	if err != nil {
 		return ""
 	}
-	defer windows.CloseHandle(h)
-	buf := make([]windows.NTUnicodeString, 1+64<<10/unsafe.Sizeof(windows.NTUnicodeString{})) // 32,767 characters at most
-	size := uint32(len(buf)) * uint32(unsafe.Sizeof(buf[0]))
-	if windows.NtQueryInformationProcess(h, windows.ProcessCommandLineInformation, unsafe.Pointer(&buf[0]), size, &size) != nil {
+	defer closeHandle(h)
+	var answer struct {
+		line windows.NTUnicodeString // points behind itself
+		text [1 << 15]uint16         // the longest that there is
+	}
+	size := uint32(unsafe.Sizeof(answer))
+	if windows.NtQueryInformationProcess(h, windows.ProcessCommandLineInformation, unsafe.Pointer(&answer), size, &size) != nil { //nolint:gosec // G103: the call fills a structure of ours
 		return ""
 	}
-	return buf[0].String()
+	return answer.line.String()
 }
 
 // naming lists the processes whose command line names the folder, this one aside.
@@ -172,7 +181,7 @@ func naming(dir string) []int {
 	if err != nil {
 		return nil
 	}
-	defer windows.CloseHandle(snapshot)
+	defer closeHandle(snapshot)
 	entry := windows.ProcessEntry32{Size: uint32(unsafe.Sizeof(windows.ProcessEntry32{}))}
 	var found []int
 	for err := windows.Process32First(snapshot, &entry); err == nil; err = windows.Process32Next(snapshot, &entry) {
