@@ -67,6 +67,7 @@ func TestABrowserInheritsItsPipeAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer planted.Close()
+	leak(t, planted)
 	t.Setenv("SNAP_NAME", "code")
 	t.Setenv("SSLKEYLOGFILE", planted.Name())
 	r := newRoot(t)
@@ -139,16 +140,20 @@ func TestNothingIsLeftOf(t *testing.T) {
 	}
 }
 
-func TestAMuteBrowserIsGivenUpAndUndone(t *testing.T) {
-	t.Setenv(fakeVariable, fakeMute)
-	r := newRoot(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if b, err := r.launch(ctx, "s1", fakeInstalled()); b != nil || stead.CodeOf(err) != stead.CodeBrowserSilent {
-		t.Errorf("got %v, %v", b, err)
-	}
-	if left, stray := sessionFolders(t, r), naming(r.dir); len(left)+len(stray) > 0 {
-		t.Errorf("left %v and processes %v", left, stray)
+func TestALaunchThatFailsLeavesNothing(t *testing.T) {
+	for _, kind := range []string{fakeMute, fakeLeaves} {
+		t.Run(kind, func(t *testing.T) {
+			t.Setenv(fakeVariable, kind)
+			r := newRoot(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if b, err := r.launch(ctx, "s1", fakeInstalled()); b != nil || stead.CodeOf(err) != stead.CodeBrowserSilent {
+				t.Errorf("got %v, %v", b, err)
+			}
+			if left, stray := sessionFolders(t, r), naming(r.dir); len(left)+len(stray) > 0 {
+				t.Errorf("left %v and processes %v", left, stray)
+			}
+		})
 	}
 }
 

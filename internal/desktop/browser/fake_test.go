@@ -26,6 +26,7 @@ const fakeVariable = "BROWSER_TEST_FAKE"
 const (
 	fakeObeys  = "obeys"
 	fakeMute   = "mute"   // answers nothing
+	fakeLeaves = "leaves" // starts a copy of itself outside the group and ends, as browsers do that shed rights
 	fakeDeaf   = "deaf"   // answers, but ends neither when asked nor when its pipe does
 	fakeMember = "member" // a child in the browser's group that does not end when asked
 	fakeStray  = "stray"  // a child in a group of its own that names the session's folder and writes there as it ends
@@ -151,8 +152,12 @@ func fakeBrowserMain(kind string) {
 	if kind == fakeDeaf || kind == fakeMute {
 		signal.Ignore(syscall.SIGTERM)
 	}
-	if kind == fakeMute {
+	switch kind {
+	case fakeMute:
 		select {}
+	case fakeLeaves:
+		f.child(fakeParams{Kind: fakeStray, Life: fakeLife.String()})
+		return
 	}
 	exitOn(lockProfile(profile))
 	for frames := bufio.NewReader(in); ; {

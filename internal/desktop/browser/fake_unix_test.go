@@ -24,6 +24,14 @@ func inherited() []string {
 	return list
 }
 
+// leak makes the file one that children inherit, as those are that came from whoever started Stead.
+func leak(t *testing.T, f *os.File) {
+	t.Helper()
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // canMoveOpenFolders says whether a folder can be moved while somebody has a file in it open.

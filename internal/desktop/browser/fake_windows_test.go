@@ -25,6 +25,14 @@ func inherited() []string {
 	return list
 }
 
+// leak makes the file one that children may inherit.
+func leak(t *testing.T, f *os.File) {
+	t.Helper()
+	if err := windows.SetHandleInformation(windows.Handle(f.Fd()), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ownGroup is nothing: no process leaves its job.
 func ownGroup() *syscall.SysProcAttr { return nil }
 

@@ -91,8 +91,7 @@ func (b *Browser) start(with Installed) error {
 	b.proc = p
 	b.client = cdp.New(p.out, p.in, b.onEvent)
 	b.work.Go(b.listen)
-	b.claim.rec.PID = p.pid
-	b.claim.rec.Start, _, _ = identify(p.pid)
+	b.claim.recordProcess(p.pid, plan.Path)
 	return b.claim.write()
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"stead/internal/stead"
@@ -23,7 +24,7 @@ type Root struct{ dir string }
 type record struct {
 	PID     int       `json:"pid,omitempty"`    // the browser's main process; 0 before it was started
 	Start   string    `json:"start,omitempty"`  // when that process began, as the system tells it
-	Exe     string    `json:"exe,omitempty"`    // its program, once the browser has proved itself
+	Exe     string    `json:"exe,omitempty"`    // its program; "" until it is known, for it may begin as a script
 	Socket  string    `json:"socket,omitempty"` // the browser's socket folder outside ours
 	Created time.Time `json:"created"`
 }
@@ -135,6 +136,17 @@ func (c *claim) write() error {
 		return err
 	}
 	return os.Rename(next, filepath.Join(c.dir, recordName))
+}
+
+// recordProcess notes the process that was just started from path. Its program is known at once if it is that very
+// file; a script of the distribution runs as the shell until it starts the browser.
+func (c *claim) recordProcess(pid int, path string) {
+	start, exe, _ := identify(pid)
+	c.rec.PID, c.rec.Start = pid, start
+	target, err := filepath.EvalSymlinks(path)
+	if err == nil && (strings.EqualFold(exe, target) || exe == path) {
+		c.rec.Exe = exe
+	}
 }
 
 // read fills rec from session.json. A missing or damaged one only means that no process can be told apart.
