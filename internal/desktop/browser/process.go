@@ -37,6 +37,9 @@ func start(plan Plan) (*process, error) {
 			p.out, out, err = pipe()
 		}
 	}
+	if err == nil {
+		err = keepBack(theirs)
+	}
 	if err != nil {
 		closeAll(theirs)
 		return nil, err

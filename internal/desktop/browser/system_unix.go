@@ -28,18 +28,16 @@ func startHeld(cmd *exec.Cmd, plan Plan, in, out *os.File) (held, error) {
 		cmd.ExtraFiles = []*os.File{in, out}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := keepDescriptors(); err != nil {
-		return held{}, err
-	}
 	if err := cmd.Start(); err != nil {
 		return held{}, err
 	}
 	return held{}, nil
 }
 
-// keepDescriptors makes every descriptor of this process, the three standard ones aside, end at exec. Those that Go
-// opens do, but not those that came from whoever started Stead: a shell or an editor leaves some open at times.
-func keepDescriptors() error {
+// keepBack sees to it that no child gets a descriptor unless it is handed on, the three standard ones aside. Those
+// that Go opens, as the pipes were, end at exec. Those that came from whoever started Stead do not: a shell or an
+// editor leaves some open at times.
+func keepBack([]*os.File) error {
 	dir, err := os.Open("/dev/fd")
 	if err != nil {
 		return err

@@ -32,8 +32,8 @@ func startHeld(cmd *exec.Cmd, plan Plan, in, out *os.File) (h held, err error) {
 	if in != nil {
 		for i, f := range []*os.File{in, out} {
 			handles[i] = f.Fd()
-			if err := windows.SetHandleInformation(windows.Handle(handles[i]), windows.HANDLE_FLAG_INHERIT, windows.HANDLE_FLAG_INHERIT); err != nil {
-				return held{}, os.NewSyscallError("SetHandleInformation", err)
+			if err := inheritable(windows.Handle(handles[i]), windows.HANDLE_FLAG_INHERIT); err != nil {
+				return held{}, err
 			}
 			cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, syscall.Handle(handles[i]))
 		}
@@ -54,6 +54,21 @@ func startHeld(cmd *exec.Cmd, plan Plan, in, out *os.File) (h held, err error) {
 		return held{}, fmt.Errorf("put the browser into its job: %w", err)
 	}
 	return h, nil
+}
+
+// keepBack makes the pipes' ends such as no child inherits unless it is handed them. Go makes them inheritable, and a
+// child that is not started by os/exec, as WebView2's are, might get one: the pipe would not end with this process.
+func keepBack(pipes []*os.File) error {
+	for _, f := range pipes {
+		if err := inheritable(windows.Handle(f.Fd()), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inheritable(h windows.Handle, flag uint32) error {
+	return os.NewSyscallError("SetHandleInformation", windows.SetHandleInformation(h, windows.HANDLE_FLAG_INHERIT, flag))
 }
 
 func newJob() (held, error) {
