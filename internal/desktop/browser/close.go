@@ -21,7 +21,7 @@ func (b *Browser) Close(ctx context.Context) (Wipe, error) {
 		if b.proc != nil {
 			b.end(ctx)
 			b.client.Close()
-			b.proc.stderr.Close()
+			b.proc.release()
 		}
 		b.work.Wait()
 		close(b.events)

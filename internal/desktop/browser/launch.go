@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,12 +32,9 @@ var errPolicy = errors.New("the browser says that remote debugging is disallowed
 // downloads nothing. No credential is in it yet. The caller must Close the Browser.
 //
 // On an error everything is undone: no process and no folder is left, or the cause says what. The codes are
-// browser_unsupported, browser_as_root, browser_missing, data_read_only, browser_policy and browser_silent. If a
+// browser_as_root, browser_missing, data_read_only, browser_policy and browser_silent. If a
 // policy forbids one browser, the next usable one is tried.
 func (r *Root) Launch(ctx context.Context, id string) (*Browser, error) {
-	if !supported {
-		return nil, stead.E(stead.CodeBrowserUnsupported, nil)
-	}
 	if os.Geteuid() == 0 {
 		return nil, stead.E(stead.CodeBrowserAsRoot, nil)
 	}
@@ -84,22 +80,18 @@ func (r *Root) launch(ctx context.Context, id string, with Installed) (*Browser,
 
 // start seeds the profile and starts the program. What it leaves on an error, Close undoes.
 func (b *Browser) start(with Installed) error {
-	first := filepath.Join(b.claim.dir, profileDir, "Default")
-	if err := errors.Join(os.MkdirAll(first, 0o700), os.Mkdir(filepath.Join(b.claim.dir, crashDir), 0o700)); err != nil {
+	plan := PlanLaunch(thisSystem(), with, b.claim.dir)
+	if err := plan.prepare(); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(first, "Preferences"), []byte(preferences), 0o600); err != nil {
-		return err
-	}
-	p, err := start(PlanLaunch(with, b.claim.dir, os.Environ()))
+	p, err := start(plan)
 	if err != nil {
 		return err
 	}
 	b.proc = p
 	b.client = cdp.New(p.out, p.in, b.onEvent)
 	b.work.Go(b.listen)
-	b.claim.rec.PID = p.pid
-	b.claim.rec.Start, _, _ = identify(p.pid)
+	b.claim.recordProcess(p.pid, plan.Path)
 	return b.claim.write()
 }
 
@@ -189,20 +181,19 @@ func (b *Browser) attach(ctx context.Context) error {
 	return b.until(ctx, func() bool { return len(b.pages) > 0 })
 }
 
-// ownFolder checks that the profile's lock names a process of ours. A policy can make a browser use another folder,
-// which would be the agent's own.
+// ownFolder checks that the browser uses the session's profile. A policy can make it use another folder, which would
+// be the agent's own.
 func (b *Browser) ownFolder(ctx context.Context) error {
 	for {
-		link, err := os.Readlink(filepath.Join(b.claim.dir, profileDir, "SingletonLock"))
-		if err == nil {
-			pid, err := strconv.Atoi(link[strings.LastIndexByte(link, '-')+1:]) // host-pid
-			if err != nil || !inGroup(pid, b.proc.pid) {
-				return fmt.Errorf("its lock names %q", link)
-			}
+		used, err := usedBy(filepath.Join(b.claim.dir, profileDir), b.proc)
+		if err != nil {
+			return err
+		}
+		if used {
 			break
 		}
 		if pause(ctx, 20*time.Millisecond) != nil {
-			return err
+			return errors.New("it has not locked its profile")
 		}
 	}
 	b.claim.rec.Socket = socketFolder(b.claim.dir)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"stead/internal/stead"
@@ -16,20 +17,21 @@ import (
 
 // Root is the folder that holds one folder for each living session, <cache>/sessions. Several instances of Stead
 // may share it: each session's folder holds a lock file that its owner keeps locked, and the root's own lock
-// covers the moment between making a folder and locking it.
+// covers the moments in which a folder is there and its lock is not: as it is made and as it goes.
 type Root struct{ dir string }
 
 // record is session.json: what a later start needs in order to end the browser of a Stead that was killed.
 type record struct {
-	PID     int       `json:"pid,omitempty"`    // leader of the browser's process group; 0 before it was started
-	Start   string    `json:"start,omitempty"`  // boot and start time of that process, as the kernel tells it
-	Exe     string    `json:"exe,omitempty"`    // its program, once the browser has proved itself
+	PID     int       `json:"pid,omitempty"`    // the browser's main process; 0 before it was started
+	Start   string    `json:"start,omitempty"`  // when that process began, as the system tells it
+	Exe     string    `json:"exe,omitempty"`    // its program; "" until it is known, for it may begin as a script
 	Socket  string    `json:"socket,omitempty"` // the browser's socket folder outside ours
 	Created time.Time `json:"created"`
 }
 
 // claim is a session's folder that this process owns.
 type claim struct {
+	root    *Root
 	id, dir string
 	lock    *os.File
 	rec     record
@@ -62,7 +64,7 @@ func (r *Root) claim(ctx context.Context, id string, now time.Time) (*claim, err
 		return nil, err
 	}
 	defer unlock()
-	c := &claim{id: id, dir: filepath.Join(r.dir, id), rec: record{Created: now.UTC()}}
+	c := &claim{root: r, id: id, dir: filepath.Join(r.dir, id), rec: record{Created: now.UTC()}}
 	if err := os.Mkdir(c.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func (r *Root) claim(ctx context.Context, id string, now time.Time) (*claim, err
 		err = c.write()
 	}
 	if err != nil {
-		c.release()
+		c.release() // the root's lock is still held
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
 	return c, nil
@@ -134,6 +136,17 @@ func (c *claim) write() error {
 		return err
 	}
 	return os.Rename(next, filepath.Join(c.dir, recordName))
+}
+
+// recordProcess notes the process that was just started from path. Its program is known at once if it is that very
+// file; a script of the distribution runs as the shell until it starts the browser.
+func (c *claim) recordProcess(pid int, path string) {
+	start, exe, _ := identify(pid)
+	c.rec.PID, c.rec.Start = pid, start
+	target, err := filepath.EvalSymlinks(path)
+	if err == nil && (strings.EqualFold(exe, target) || exe == path) {
+		c.rec.Exe = exe
+	}
 }
 
 // read fills rec from session.json. A missing or damaged one only means that no process can be told apart.

@@ -10,31 +10,30 @@ import (
 	"stead/internal/stead"
 )
 
-// Swept is one folder that a Stead which did not end properly had left.
+// sweepLimit is how long a start tries to remove what resists; its owner is long gone.
+const sweepLimit = 5 * time.Second
+
+// Swept is one folder that a Stead which did not end properly had left, or one from the trash.
 type Swept struct {
 	ID      string
-	Created time.Time // zero when its record was unreadable
+	Created time.Time // zero when its record was unreadable or is gone
 	Killed  bool      // a browser of that session was still alive
 	Wipe    Wipe
 }
 
-// Sweep ends and wipes what killed instances left. It is called at start. Folders whose lock is held belong to a
-// living Stead and are not touched. A process is killed only if its pid, start time and program are the recorded
+// Sweep ends and wipes what killed instances left, and empties the trash. It is called at start. Folders whose lock is
+// held belong to a living Stead and are not touched. A process is killed only if its pid, start time and program are the recorded
 // ones. A browser_left error means that at least one folder could not be removed: the list says which.
 func (r *Root) Sweep(ctx context.Context) ([]Swept, error) {
-	if !supported {
-		return nil, nil
-	}
+	swept, left := r.emptyTrash(ctx, sweepLimit)
 	orphans, err := r.orphans(ctx)
 	if err != nil {
-		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", r.dir).Because(err)
+		return swept, stead.Errorf(stead.CodeDataReadOnly, "%s", r.dir).Because(err)
 	}
-	var swept []Swept
-	var left error
 	for _, c := range orphans {
 		_ = c.read() // unreadable: nothing to kill, still to be wiped
 		s := Swept{ID: c.id, Created: c.rec.Created, Killed: killRecorded(c)}
-		s.Wipe, err = c.wipe(ctx)
+		s.Wipe, err = c.wipeWithin(ctx, sweepLimit)
 		left = errors.Join(left, err)
 		swept = append(swept, s)
 	}
@@ -57,7 +56,7 @@ func (r *Root) orphans(ctx context.Context) ([]*claim, error) {
 	}
 	var found []*claim
 	for _, e := range entries {
-		c := &claim{id: e.Name(), dir: filepath.Join(r.dir, e.Name())}
+		c := &claim{root: r, id: e.Name(), dir: filepath.Join(r.dir, e.Name())}
 		if !e.IsDir() || !idPattern.MatchString(c.id) {
 			continue // not ours
 		}

@@ -1,12 +1,12 @@
-//go:build linux
-
 package browser
 
 import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +22,7 @@ func TestOpenRootIsPrivateAndAbsolute(t *testing.T) {
 	if err != nil || !filepath.IsAbs(r.dir) {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if info, err := os.Stat(r.dir); err != nil || info.Mode().Perm() != 0o700 {
+	if info, err := os.Stat(r.dir); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	if err := os.WriteFile("file", nil, 0o600); err != nil {
@@ -78,19 +78,12 @@ func TestSweepKillsOnlyTheVeryProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRoot(t)
-			cmd := exec.Command("sleep", "60")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan struct{})
-			go func() { _ = cmd.Wait(); close(ended) }()
-			defer func() { _ = cmd.Process.Kill(); <-ended }()
+			pid, ended := startStray(t, fakeMember)
 			c, err := r.claim(t.Context(), "s1", time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.rec.PID = cmd.Process.Pid
+			c.rec.PID = pid
 			c.rec.Start, c.rec.Exe, _ = identify(c.rec.PID)
 			tc.change(&c.rec)
 			if err := c.write(); err != nil {
@@ -156,46 +149,18 @@ func TestSweepRemovesNoForeignFolder(t *testing.T) {
 	}
 }
 
-func TestAWipeThatLeavesFilesSaysSo(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Fatal("run this test as an ordinary user: root removes everything (build/test.sh does)")
-	}
-	t.Parallel() // it waits for removeLimit
-	r := newRoot(t)
-	c, err := r.claim(t.Context(), "s1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	stuck := filepath.Join(c.dir, "stuck")
-	if err := os.MkdirAll(filepath.Join(stuck, "file"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(stuck, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	w, err := c.wipe(t.Context())
-	if w.Clean || len(w.Left) == 0 || stead.CodeOf(err) != stead.CodeBrowserLeft {
-		t.Errorf("%+v, %v", w, err)
-	}
-	if err := os.Chmod(stuck, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 1 || !swept[0].Wipe.Clean {
-		t.Errorf("the next start swept %+v, %v", swept, err)
-	}
-}
-
-// startStray starts a shell that names the folder in its arguments, as helpers of a browser do.
-func startStray(t *testing.T, script, dir string) (ended chan struct{}) {
+// startStray starts a process that leads a group of its own, as a browser or a helper of one would.
+func startStray(t *testing.T, kind string, args ...string) (pid int, ended chan struct{}) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", script, "sh", dir+"/")
+	cmd := fakeCommand(t, kind, args...)
+	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended = make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	return ended
+	return cmd.Process.Pid, ended
 }
 
 func TestWipeWaitsForTheBrowsersHelpers(t *testing.T) {
@@ -204,7 +169,7 @@ func TestWipeWaitsForTheBrowsersHelpers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := startStray(t, `sleep 0.3; mkdir -p "$1"; echo late > "$1/late"`, c.dir)
+	_, ended := startStray(t, fakeStray, c.dir+string(filepath.Separator), "300ms")
 	if w, err := c.wipe(t.Context()); err != nil || !w.Clean {
 		t.Fatalf("%+v, %v", w, err)
 	}
@@ -222,11 +187,11 @@ func TestWipeKillsAHelperThatStaysAndNoStranger(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ended := startStray(t, "sleep 60; true", c.dir)
-			_, shell, _ := identify(naming(c.dir)[0])
-			c.rec.Exe = filepath.Join(filepath.Dir(shell), "chromium")
+			pid, ended := startStray(t, fakeStray, c.dir+string(filepath.Separator), "60s")
+			_, helper, _ := identify(pid)
+			c.rec.Exe = filepath.Join(filepath.Dir(helper), "chromium")
 			if !killed {
-				c.rec.Exe = "/usr/lib/chromium/chromium"
+				c.rec.Exe = filepath.Join(t.TempDir(), "chromium")
 			}
 			if w, err := c.wipe(t.Context()); err != nil || !w.Clean {
 				t.Fatalf("%+v, %v", w, err)
@@ -242,5 +207,27 @@ func TestWipeKillsAHelperThatStaysAndNoStranger(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Two Steads make, sweep and wipe at the same time, in the same root; each checks that its own were left alone.
+func TestTwoSteadsDoNotSweepEachOther(t *testing.T) {
+	r := newRoot(t)
+	var said [2]strings.Builder
+	var cmds [2]*exec.Cmd
+	for i := range cmds {
+		cmds[i] = fakeCommand(t, fakeChurn, r.dir, "n"+strconv.Itoa(i)+"-")
+		cmds[i].Stdout = &said[i]
+		if err := cmds[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range cmds {
+		if err := cmds[i].Wait(); err != nil {
+			t.Errorf("%v: %s", err, said[i].String())
+		}
+	}
+	if left := sessionFolders(t, r); len(left) > 0 {
+		t.Errorf("left %v", left)
 	}
 }
