@@ -155,7 +155,7 @@ var wordings = map[Code]wording{
 	CodeBrowserUnsupported: {"Opening sessions is not supported on this system yet.", "Use Stead on Linux with Chromium or Google Chrome."},
 	CodeBrowserAsRoot:      {"Stead does not run a browser as root, because its sandbox would be off.", "Start Stead as an ordinary user."},
 	CodeBrowserSilent:      {"The browser did not answer in time.", "Try again; if it stays, restart the machine or tell IT."},
-	CodeBrowserPolicy:      {"A policy of this machine forbids Stead to control the browser.", "Ask IT to allow RemoteDebuggingAllowed for this browser."},
+	CodeBrowserPolicy:      {"A policy of this machine forbids Stead to control the browser.", "Ask IT to change the policy that the detail names; stead doctor shows all of them."},
 	CodeBrowserOpenFailed:  {"The member app could not be opened in the browser.", "Check that the member app is up; then start again."},
 	CodeBrowserLeft:        {"Files of a closed session could not be removed.", "Close programs that may use them and start Stead again; it removes them at start."},
 	CodePortTaken:          {"The network port is already in use.", "End the program that uses it, or choose another port."},
