@@ -145,7 +145,7 @@ func (m machine) class(f Installed) int {
 		return classFirefox
 	case f.Confinement != "":
 		return classConfined
-	case forbidding(f.Policies) != nil:
+	case len(forbidding(f.Policies)) > 0:
 		return classManaged
 	case f.Kind == Edge && m.system == "windows":
 		return classEdge

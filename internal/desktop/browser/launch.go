@@ -125,18 +125,22 @@ func (b *Browser) proveIn(ctx context.Context, limit time.Duration) error {
 
 // failure says which browser failed, and names the policies that are known to lead to it or that nobody could read.
 func failure(with Installed, err error) *stead.Error {
-	detail := with.Path
+	var details []string
+	forbids := len(forbidding(with.Policies)) > 0
+	code := stead.CodeBrowserSilent
+	if forbids || errors.Is(err, errPolicy) {
+		code = stead.CodeBrowserPolicy
+	}
+	if errors.Is(err, errPolicy) && !forbids {
+		details = append(details, "it says that RemoteDebuggingAllowed is false, which Stead finds nowhere; chrome://policy shows where it is set")
+	}
 	if policies := say(with.Policies, Forbids, Unknown); policies != "" {
-		detail += ": " + policies
+		details = append(details, policies)
 	}
-	switch {
-	case len(forbidding(with.Policies)) > 0:
-		return stead.Errorf(stead.CodeBrowserPolicy, "%s", detail)
-	case errors.Is(err, errPolicy):
-		return stead.Errorf(stead.CodeBrowserPolicy, "%s says that RemoteDebuggingAllowed is false, in a place that Stead does not know: "+
-			"look at chrome://policy", detail)
+	if len(details) == 0 {
+		return stead.Errorf(code, "%s", with.Path)
 	}
-	return stead.Errorf(stead.CodeBrowserSilent, "%s", detail)
+	return stead.Errorf(code, "%s: %s", with.Path, strings.Join(details, "; "))
 }
 
 // start seeds the profile and starts the program. What it leaves on an error, Close undoes.

@@ -21,6 +21,7 @@ const (
 	Redirects Effect = "redirects" // the browser would use a folder that is not the session's: never started
 	Forbids   Effect = "forbids"   // the browser will not obey; Launch tries it last, and shortly
 	Limits    Effect = "limits"    // the browser obeys, and may refuse the member app
+	Leaves    Effect = "leaves"    // something of the browser's own stays behind, and nothing of a session
 	Harmless  Effect = "none"      // a session does not notice
 	Unknown   Effect = "unknown"   // it cannot be read; the browser may have read it all the same
 )
@@ -49,8 +50,8 @@ func (p Policy) String() string {
 	return s
 }
 
-// known are the policies that were tried with a real browser (UserDataDir on Windows and macOS: as documented there).
-// A value that does not bite is harmless.
+// known are the policies that bear on sessions. Each was tried with a real browser and real policy files, those for
+// Windows and macOS alone excepted: they are as documented. A value that does not bite is harmless.
 var known = [...]struct {
 	name   string
 	bites  func(value, system string) bool
@@ -58,23 +59,34 @@ var known = [...]struct {
 	means  string
 	do     string
 }{
-	{"UserDataDir", func(_, system string) bool { return system != "linux" }, Redirects,
-		"the browser would use that folder, which is the agent's own, and not the session's",
-		"IT must remove this policy, or Stead must be told to use another browser"},
-	{"RemoteDebuggingAllowed", func(v, _ string) bool { return v == "false" || v == "0" }, Forbids,
-		"the browser does not answer on the pipe, by which Stead controls it",
-		"IT must remove this policy or set it to true"},
-	{"DeveloperToolsAvailability", func(v, _ string) bool { return v == "2" }, Forbids,
-		"the browser does not let Stead attach to its pages",
-		"IT must remove this policy or set it to 0 or 1"},
-	{"BrowserSignin", func(v, _ string) bool { return v == "2" }, Forbids,
+	{"UserDataDir", notOnLinux, Redirects,
+		"the browser would use that folder, which may be the agent's own, and not the session's", "IT must remove this policy"},
+	{"RoamingProfileSupportEnabled", func(v, system string) bool { return isTrue(v, system) && system == "windows" }, Redirects,
+		"the browser would load the agent's own settings and passwords into the session's folder", "IT must remove this policy or set it to false"},
+	{"RemoteDebuggingAllowed", isFalse, Forbids,
+		"the browser does not answer on the pipe, by which Stead controls it", "IT must remove this policy or set it to true"},
+	{"DeveloperToolsAvailability", is("2"), Forbids,
+		"the browser does not let Stead attach to its pages", "IT must remove this policy or set it to 0 or 1"},
+	{"DeveloperToolsDisabled", isTrue, Forbids,
+		"the browser does not let Stead attach to its pages", "IT must remove this policy or set it to false"},
+	{"BrowserSignin", is("2"), Forbids,
 		"the browser opens no page before somebody signs in to it, which in a session's fresh folder nobody has",
 		"IT must remove this policy or set it to 0 or 1"},
-	{"URLBlocklist", func(v, _ string) bool { return v != "" }, Limits,
-		"the browser refuses the addresses in this list",
-		"if the member app is among them, IT must put its address into URLAllowlist"},
-	{"IncognitoModeAvailability", func(string, string) bool { return false }, Harmless, "", ""},
+	{"IncognitoModeAvailability", is("2"), Forbids,
+		"the browser makes no window in a session's own memory, where its cookies stay", "IT must remove this policy or set it to 0 or 1"},
+	{"BrowserGuestModeEnforced", isTrue, Forbids,
+		"the browser ends when it is asked for a session's own memory", "IT must remove this policy or set it to false"},
+	{"URLBlocklist", anything, Limits,
+		"the browser refuses the addresses in this list", "if the member app is among them, IT must put its address into URLAllowlist"},
+	{"DiskCacheDir", anything, Leaves,
+		"the browser keeps an empty cache in that folder, which Stead does not remove; what a session sees stays in memory", ""},
 }
+
+func anything(string, string) bool            { return true }
+func notOnLinux(_, system string) bool        { return system != "linux" }
+func isTrue(v, _ string) bool                 { return v == "true" || v == "1" }
+func isFalse(v, _ string) bool                { return v == "false" || v == "0" }
+func is(w string) func(v, system string) bool { return func(v, _ string) bool { return v == w } }
 
 // setting is one value as it was configured, in one place.
 type setting struct {
@@ -234,7 +246,7 @@ func (m machine) folderPolicies(kind Kind, path string) (all places) {
 			raw, err := m.files.ReadFile(file)
 			dict := map[string]any{}
 			if err == nil {
-				err = json.Unmarshal(raw, &dict)
+				err = json.Unmarshal(strictJSON(raw), &dict)
 			}
 			if err != nil {
 				all.unreadable(file, level, err)
