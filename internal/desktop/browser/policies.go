@@ -54,31 +54,32 @@ func (p Policy) String() string {
 // Windows and macOS alone excepted: they are as documented. A value that does not bite is harmless.
 var known = [...]struct {
 	name   string
+	when   string // the values that bite, in words
 	bites  func(value, system string) bool
 	effect Effect
 	means  string
 	do     string
 }{
-	{"UserDataDir", notOnLinux, Redirects,
+	{"UserDataDir", "any value, on Windows and macOS", notOnLinux, Redirects,
 		"the browser would use that folder, which may be the agent's own, and not the session's", "IT must remove this policy"},
-	{"RoamingProfileSupportEnabled", func(v, system string) bool { return isTrue(v, system) && system == "windows" }, Redirects,
+	{"RoamingProfileSupportEnabled", "true, on Windows", func(v, system string) bool { return isTrue(v, system) && system == "windows" }, Redirects,
 		"the browser would load the agent's own settings and passwords into the session's folder", "IT must remove this policy or set it to false"},
-	{"RemoteDebuggingAllowed", isFalse, Forbids,
+	{"RemoteDebuggingAllowed", "false", isFalse, Forbids,
 		"the browser does not answer on the pipe, by which Stead controls it", "IT must remove this policy or set it to true"},
-	{"DeveloperToolsAvailability", is("2"), Forbids,
+	{"DeveloperToolsAvailability", "2", is("2"), Forbids,
 		"the browser does not let Stead attach to its pages", "IT must remove this policy or set it to 0 or 1"},
-	{"DeveloperToolsDisabled", isTrue, Forbids,
+	{"DeveloperToolsDisabled", "true", isTrue, Forbids,
 		"the browser does not let Stead attach to its pages", "IT must remove this policy or set it to false"},
-	{"BrowserSignin", is("2"), Forbids,
+	{"BrowserSignin", "2", is("2"), Forbids,
 		"the browser opens no page before somebody signs in to it, which in a session's fresh folder nobody has",
 		"IT must remove this policy or set it to 0 or 1"},
-	{"IncognitoModeAvailability", is("2"), Forbids,
+	{"IncognitoModeAvailability", "2", is("2"), Forbids,
 		"the browser makes no window in a session's own memory, where its cookies stay", "IT must remove this policy or set it to 0 or 1"},
-	{"BrowserGuestModeEnforced", isTrue, Forbids,
+	{"BrowserGuestModeEnforced", "true", isTrue, Forbids,
 		"the browser ends when it is asked for a session's own memory", "IT must remove this policy or set it to false"},
-	{"URLBlocklist", anything, Limits,
+	{"URLBlocklist", "any list", anything, Limits,
 		"the browser refuses the addresses in this list", "if the member app is among them, IT must put its address into URLAllowlist"},
-	{"DiskCacheDir", anything, Leaves,
+	{"DiskCacheDir", "any value", anything, Leaves,
 		"the browser keeps an empty cache in that folder, which Stead does not remove; what a session sees stays in memory", ""},
 }
 
