@@ -70,7 +70,7 @@ func TestDoctorUnderAPolicy(t *testing.T) {
 	if !withPolicies(t, map[string]string{company: `{"RemoteDebuggingAllowed": false}`}) {
 		return
 	}
-	_, checks := Examine(t.Context(), Choice{})
+	_, checks := Examine(t.Context(), Choice{Pin: string(Chromium)})
 	last := checks[len(checks)-1]
 	if last.State != stead.CheckFailed || !strings.Contains(last.What, "RemoteDebuggingAllowed=false in "+asSeen) || !strings.Contains(last.Do, "set it to true") {
 		t.Errorf("got %+v", checks)

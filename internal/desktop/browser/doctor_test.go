@@ -27,13 +27,13 @@ func TestChecks(t *testing.T) {
 		m    machine
 		want string
 	}{
-		"nothing there":            {linux(tree{}), "browser.found failed"},
-		"good":                     {linux(tree{"/usr/bin/chromium": "x"}), "browser.found ok"},
-		"the only one is managed":  {linux(files(nil)), "browser.found ok, browser.policy failed"},
-		"another one is free":      {linux(files(tree{"/usr/bin/chromium": "y"})), "browser.found ok, browser.policy warning"},
-		"a broken file":            {linux(tree{"/usr/bin/chromium": "x", "/etc/chromium/policies/managed/a.json": "{"}), "browser.found ok, browser.policy warning"},
-		"led into another folder":  {windows(tree{`D:\brave.exe`: "x"}, hives{`HKCU64` + appPaths + `brave.exe|`: `D:\brave.exe`, `HKLM64\SOFTWARE\Policies\BraveSoftware\Brave|UserDataDir`: "x"}), "browser.found failed, browser.policy warning"},
-		"a cache that stays there": {linux(tree{"/usr/bin/chromium": "x", "/etc/chromium/policies/managed/a.json": `{"DiskCacheDir": "/c"}`}), "browser.found ok, browser.policy warning"},
+		"nothing there":            {linuxMachine(tree{}), "browser.found failed"},
+		"good":                     {linuxMachine(tree{"/usr/bin/chromium": "x"}), "browser.found ok"},
+		"the only one is managed":  {linuxMachine(files(nil)), "browser.found ok, browser.policy failed"},
+		"another one is free":      {linuxMachine(files(tree{"/usr/bin/chromium": "y"})), "browser.found ok, browser.policy warning"},
+		"a broken file":            {linuxMachine(tree{"/usr/bin/chromium": "x", "/etc/chromium/policies/managed/a.json": "{"}), "browser.found ok, browser.policy warning"},
+		"led into another folder":  {windowsMachine(tree{`D:\brave.exe`: "x"}, hives{`HKCU64` + appPaths + `brave.exe|`: `D:\brave.exe`, `HKLM64\SOFTWARE\Policies\BraveSoftware\Brave|UserDataDir`: "x"}), "browser.found failed, browser.policy warning"},
+		"a cache that stays there": {linuxMachine(tree{"/usr/bin/chromium": "x", "/etc/chromium/policies/managed/a.json": `{"DiskCacheDir": "/c"}`}), "browser.found ok, browser.policy warning"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := checks(tc.m.find(t.Context(), Choice{}))

@@ -22,8 +22,6 @@ const (
 	Firefox  Kind = "firefox"
 )
 
-var kinds = [...]Kind{Chrome, Edge, Brave, Chromium, Firefox}
-
 // Confinements under which a browser can be installed. All of them hide the session's folder from the browser or
 // replace it silently, and do not surely pass the pipe on, so a confined browser is named to the person but not used.
 const (
@@ -135,10 +133,13 @@ const (
 	classConfined
 	classFirefox
 	classConfinedFirefox
+	classRefused
 )
 
 func (m machine) class(f Installed) int {
 	switch {
+	case f.Why != "" && f.Why != confined(f):
+		return classRefused
 	case f.Kind == Firefox && f.Confinement != "":
 		return classConfinedFirefox
 	case f.Kind == Firefox:
@@ -160,7 +161,8 @@ func (m machine) reason(f Installed) string {
 		classManaged:         "after the other unconfined ones: a policy seems to forbid that Stead controls it",
 		classConfined:        "after all unconfined ones of the Chromium family: it is confined",
 		classFirefox:         "after the Chromium family: it cannot be controlled over a pipe",
-		classConfinedFirefox: "last: it is confined and cannot be controlled over a pipe",
+		classConfinedFirefox: "after Firefox that is not confined: it is, and cannot be controlled over a pipe",
+		classRefused:         "last: it is not used at all",
 	}[m.class(f)]
 }
 

@@ -38,7 +38,7 @@ func wantRows(t *testing.T, found []Installed, want []row) {
 	}
 }
 
-func linux(files tree) machine {
+func linuxMachine(files tree) machine {
 	return machine{
 		system: "linux", home: "/home/ada", files: files, keys: hives{}, run: noProgram,
 		getenv: variables(map[string]string{"PATH": "/usr/local/bin:/usr/bin:.:/snap/bin", "XDG_DATA_DIRS": "/usr/share:relative:/var/lib/flatpak/exports/share"}),
@@ -48,7 +48,7 @@ func linux(files tree) machine {
 func entry(exec string) string { return "[Desktop Entry]\nType=Application\nExec=" + exec + "\n" }
 
 func TestFindOnLinux(t *testing.T) {
-	found, err := linux(tree{
+	found, err := linuxMachine(tree{
 		"/usr/bin/google-chrome":               "-> /usr/bin/google-chrome-stable",
 		"/usr/bin/google-chrome-stable":        "-> /opt/google/chrome/google-chrome",
 		"/opt/google/chrome/google-chrome":     "#!/bin/bash\nexec -a \"$0\" \"$HERE/chrome\" \"$@\"\n",
@@ -98,7 +98,7 @@ func TestFindOnLinux(t *testing.T) {
 }
 
 func TestFindOnArch(t *testing.T) {
-	found, err := linux(tree{
+	found, err := linuxMachine(tree{
 		"/usr/bin/chromium": "\x7fELF", "/var/lib/pacman/local/chromium-156.0.1.2-1/desc": "x", "/var/lib/pacman/local/chromium-docs-1/desc": "x",
 	}).find(t.Context(), Choice{})
 	if err != nil {
@@ -107,7 +107,7 @@ func TestFindOnArch(t *testing.T) {
 	wantRows(t, found, []row{{Chromium, "/usr/bin/chromium", "156.0.1.2", "", true}})
 }
 
-func windows(files tree, keys hives) machine {
+func windowsMachine(files tree, keys hives) machine {
 	return machine{
 		system: "windows", home: `C:\Users\ada`, files: files, keys: keys, run: noProgram,
 		getenv: variables(map[string]string{
@@ -123,7 +123,7 @@ const (
 
 func TestFindOnWindows(t *testing.T) {
 	const edge = `C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe`
-	found, err := windows(tree{
+	found, err := windowsMachine(tree{
 		edge: "MZ", `C:\Program Files (x86)\Microsoft\Edge\Application\99.0.1.2\x`: "", `C:\Program Files (x86)\Microsoft\Edge\Application\156.0.3000.1\x`: "",
 		`C:\Users\ada\AppData\Local\Google\Chrome\Application\chrome.exe`: "MZ",
 		`D:\Brave\brave.exe`: "MZ",
@@ -171,8 +171,8 @@ func appInfo(id, program, version string) string {
 		"CFBundleExecutable", "<string>"+program+"</string>", "CFBundleShortVersionString", "<string>"+version+"</string>", "BuiltAt", "<date>2026-01-01T00:00:00Z</date>")
 }
 
-// mac is one on which plutil translates what a test says it translates, and Spotlight finds the paths.
-func mac(files tree, binary map[string]string, spotlight ...string) machine {
+// macMachine is one on which plutil translates what a test says it translates, and Spotlight finds the paths.
+func macMachine(files tree, binary map[string]string, spotlight ...string) machine {
 	return machine{
 		system: "darwin", user: "ada", home: "/Users/ada", files: files, keys: hives{}, getenv: variables(nil),
 		run: func(ctx context.Context, program string, args ...string) ([]byte, error) {
@@ -189,7 +189,7 @@ func mac(files tree, binary map[string]string, spotlight ...string) machine {
 
 func TestFindOnMac(t *testing.T) {
 	const chrome = "/Applications/Google Chrome.app/Contents/"
-	found, err := mac(tree{
+	found, err := macMachine(tree{
 		chrome + "Info.plist": "bplist00…", chrome + "MacOS/Google Chrome": "x",
 		"/Users/ada/Applications/Microsoft Edge.app/Contents/Info.plist":           appInfo("com.microsoft.edgemac", "Microsoft Edge", "156.1"),
 		"/Users/ada/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge": "x",
@@ -216,7 +216,7 @@ func TestFindOnMac(t *testing.T) {
 }
 
 func TestFindNamesWhatItPassesOver(t *testing.T) {
-	found, err := linux(tree{
+	found, err := linuxMachine(tree{
 		"/usr/bin/chromium": "#!/bin/sh\nexec /snap/bin/chromium\n", "/usr/bin/firefox": "\x7fELF",
 	}).find(t.Context(), Choice{})
 	if stead.CodeOf(err) != stead.CodeBrowserMissing || len(found) != 2 ||
@@ -226,7 +226,7 @@ func TestFindNamesWhatItPassesOver(t *testing.T) {
 }
 
 func TestFindWithoutAnyBrowser(t *testing.T) {
-	for _, m := range []machine{linux(tree{}), windows(tree{}, hives{}), mac(tree{}, nil)} {
+	for _, m := range []machine{linuxMachine(tree{}), windowsMachine(tree{}, hives{}), macMachine(tree{}, nil)} {
 		if found, err := m.find(t.Context(), Choice{}); stead.CodeOf(err) != stead.CodeBrowserMissing || found != nil {
 			t.Errorf("%s: got %+v, %v", m.system, found, err)
 		}
@@ -244,16 +244,16 @@ func TestChoice(t *testing.T) {
 		says    string
 	}{
 		"nothing chosen":      {Choice{}, "/usr/bin/google-chrome", 0, ""},
-		"a kind forbidden":    {Choice{Forbid: []string{"chrome"}}, "/usr/bin/google-chrome", 1, ""},
+		"a kind forbidden":    {Choice{Forbid: []string{"chrome"}}, "/usr/bin/chromium", 1, ""},
 		"a path forbidden":    {Choice{Forbid: []string{"/usr/bin/chromium"}}, "/usr/bin/google-chrome", 1, ""},
-		"a kind pinned":       {Choice{Pin: "chromium"}, "/usr/bin/google-chrome", 2, ""},
-		"a path pinned":       {Choice{Pin: "/opt/company/chromium"}, "/usr/bin/google-chrome", 3, ""},
+		"a kind pinned":       {Choice{Pin: "chromium"}, "/usr/bin/chromium", 2, ""},
+		"a path pinned":       {Choice{Pin: "/opt/company/chromium"}, "/opt/company/chromium", 3, ""},
 		"pinned and not here": {Choice{Pin: "edge"}, "/usr/bin/google-chrome", 3, "allow edge only, which is not on this machine"},
 		"pinned no browser":   {Choice{Pin: "/opt/company/tool"}, "/usr/bin/google-chrome", 3, "allow /opt/company/tool only, which is not on this machine"},
 		"pinned, forbidden":   {Choice{Pin: "chrome", Forbid: []string{"chrome"}}, "/usr/bin/google-chrome", 3, "google-chrome is not used: Stead's settings forbid it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			found, err := linux(files).find(t.Context(), tc.choice)
+			found, err := linuxMachine(files).find(t.Context(), tc.choice)
 			refused := 0
 			for _, f := range found {
 				if f.Why != "" {
