@@ -81,15 +81,38 @@ printf '{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInf
 	}
 }
 
-func TestLaunchTriesTheNextBrowserAfterAPolicy(t *testing.T) {
+func TestLaunchTriesTheNextBrowser(t *testing.T) {
+	needBrowser(t)
+	for name, script := range map[string]string{
+		"after a policy":           "echo 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60",
+		"after one that is broken": "exit 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := programs(t, map[string]string{"google-chrome": "#!/bin/sh\n" + script + "\n"})
+			t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			b := launch(t, newRoot(t))
+			if strings.HasPrefix(b.claim.rec.Exe, dir) || b.claim.rec.Exe == "" || b.with.Kind == Chrome {
+				t.Errorf("runs %s, %+v", b.claim.rec.Exe, b.with)
+			}
+		})
+	}
+}
+
+// A person must learn of each browser that was tried, and what was wrong with it.
+func TestLaunchNamesEachBrowserThatFailed(t *testing.T) {
 	needBrowser(t)
 	dir := programs(t, map[string]string{
-		"google-chrome": "#!/bin/sh\necho 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60\n",
+		"google-chrome": "#!/bin/sh\nexit 1\n",
+		"chromium":      "#!/bin/sh\necho 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60\n",
 	})
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	b := launch(t, newRoot(t))
-	if strings.HasPrefix(b.claim.rec.Exe, dir) || b.claim.rec.Exe == "" {
-		t.Errorf("runs %s", b.claim.rec.Exe)
+	t.Setenv("PATH", dir+":/bin") // sleep
+	t.Setenv("XDG_DATA_DIRS", dir)
+	r := newRoot(t)
+	r.Choice = Choice{Forbid: []string{"/bin/chromium", "/bin/firefox"}}
+	b, err := r.Launch(t.Context(), "s1")
+	if b != nil || stead.CodeOf(err) != stead.CodeBrowserPolicy || !strings.Contains(said(err), dir+"/google-chrome;") ||
+		!strings.Contains(said(err), dir+"/chromium: it says that RemoteDebuggingAllowed is false") {
+		t.Errorf("a person reads %q", said(err))
 	}
 }
 
