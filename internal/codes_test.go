@@ -22,7 +22,7 @@ var desktopsOwn = []stead.Code{
 	stead.CodeLedgerBroken, stead.CodeLedgerUnusable, stead.CodeLogForked, stead.CodeStatementInvalid, stead.CodeStaffEnabled,
 	stead.CodeUnreachable, stead.CodeVersion,
 	stead.CodeKeyringMissing, stead.CodeKeyringSilent,
-	stead.CodeBrowserMissing, stead.CodeBrowserUnsupported, stead.CodeBrowserAsRoot, stead.CodeBrowserSilent,
+	stead.CodeBrowserMissing, stead.CodeBrowserAsRoot, stead.CodeBrowserSilent,
 	stead.CodeBrowserPolicy, stead.CodeBrowserOpenFailed, stead.CodeBrowserLeft,
 	stead.CodePortTaken, stead.CodeDataReadOnly, stead.CodeDataNewer, stead.CodeAlreadyRunning, stead.CodeNoWindow,
 	stead.CodeConfigInvalid, stead.CodeImportInvalid,

@@ -60,6 +60,7 @@ type commands struct {
 		Export exportCommand `cmd:"" help:"Write what the platform recorded into a file: a bundle that an auditor checks without trusting anybody, or lines for other programs."`
 	} `cmd:"" help:"Proof."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what on this machine keeps Stead from working, and what to do about it."`
 }
 
 // env is what every command gets.
@@ -75,9 +76,14 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer, w Window) in
 	var c commands
 	code := -1
 	parser, err := kong.New(&c, kong.Name("stead"), kong.Writers(out, errOut),
-		kong.Description("A support agent sees a platform exactly as one member sees it, for twenty minutes at most, and it is all recorded. Without arguments: the window."),
+		kong.Description("A support agent sees a platform exactly as one member sees it, for twenty minutes at most, and it is all recorded. Without arguments: the window. "+
+			"For security teams: stead help browsers."),
 		kong.Exit(func(n int) { code = n }), kong.UsageOnError())
 	if err != nil {
+		return Report(errOut, err)
+	}
+	if len(args) == 2 && args[0] == "help" && topics[args[1]] != nil {
+		_, err := io.WriteString(out, topics[args[1]]())
 		return Report(errOut, err)
 	}
 	if len(args) > 0 && args[0] == "help" {
@@ -110,7 +116,7 @@ func Report(errOut io.Writer, err error) int {
 
 // machineCodes are the codes that say that this machine or its configuration is the problem.
 var machineCodes = map[stead.Code]bool{
-	stead.CodeKeyringMissing: true, stead.CodeKeyringSilent: true, stead.CodeBrowserMissing: true, stead.CodeBrowserUnsupported: true,
+	stead.CodeKeyringMissing: true, stead.CodeKeyringSilent: true, stead.CodeBrowserMissing: true,
 	stead.CodeBrowserAsRoot: true, stead.CodeBrowserSilent: true, stead.CodeBrowserPolicy: true, stead.CodePortTaken: true,
 	stead.CodeDataReadOnly: true, stead.CodeDataNewer: true, stead.CodeAlreadyRunning: true, stead.CodeNoWindow: true, stead.CodeConfigInvalid: true,
 	stead.CodeLedgerUnusable: true,

@@ -73,7 +73,6 @@ const (
 	CodeKeyringMissing     Code = "keyring_missing"
 	CodeKeyringSilent      Code = "keyring_silent"
 	CodeBrowserMissing     Code = "browser_missing"
-	CodeBrowserUnsupported Code = "browser_unsupported"
 	CodeBrowserAsRoot      Code = "browser_as_root"
 	CodeBrowserSilent      Code = "browser_silent"
 	CodeBrowserPolicy      Code = "browser_policy"
@@ -152,10 +151,9 @@ var wordings = map[Code]wording{
 	CodeKeyringMissing:     {"This machine's keyring cannot be used, so the device key has no safe place.", "Start the keyring service (on Linux: GNOME Keyring or KWallet) and sign in to the desktop; then start Stead again."},
 	CodeKeyringSilent:      {"The keyring did not answer.", "Unlock it; a prompt may be waiting behind another window."},
 	CodeBrowserMissing:     {"No usable browser was found.", "Install Chromium or Google Chrome as a system package (not snap or flatpak)."},
-	CodeBrowserUnsupported: {"Opening sessions is not supported on this system yet.", "Use Stead on Linux with Chromium or Google Chrome."},
 	CodeBrowserAsRoot:      {"Stead does not run a browser as root, because its sandbox would be off.", "Start Stead as an ordinary user."},
 	CodeBrowserSilent:      {"The browser did not answer in time.", "Try again; if it stays, restart the machine or tell IT."},
-	CodeBrowserPolicy:      {"A policy of this machine forbids Stead to control the browser.", "Ask IT to allow RemoteDebuggingAllowed for this browser."},
+	CodeBrowserPolicy:      {"A policy of this machine forbids Stead to control the browser.", "Ask IT to change the policy that the detail names; stead doctor shows all of them."},
 	CodeBrowserOpenFailed:  {"The member app could not be opened in the browser.", "Check that the member app is up; then start again."},
 	CodeBrowserLeft:        {"Files of a closed session could not be removed.", "Close programs that may use them and start Stead again; it removes them at start."},
 	CodePortTaken:          {"The network port is already in use.", "End the program that uses it, or choose another port."},

@@ -35,6 +35,7 @@ type Event struct {
 
 // Browser is one session's browser, from its launch until Close. It is safe for concurrent use.
 type Browser struct {
+	with   Installed
 	claim  *claim
 	proc   *process
 	client *cdp.Client

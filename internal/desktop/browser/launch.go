@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ const (
 	answerLimit    = 20 * time.Second // a cold start took 9 s on a slow machine
 	lastWordsLimit = 200 * time.Millisecond
 	proveLimit     = 15 * time.Second // from the first answer to our window; under a second on an idle machine
+	managedLimit   = 6 * time.Second  // for one that a policy forbids to obey
 )
 
 // policyLine is what Chromium prints when RemoteDebuggingAllowed is false. It then opens a window and never answers.
@@ -32,29 +32,58 @@ var errPolicy = errors.New("the browser says that remote debugging is disallowed
 // downloads nothing. No credential is in it yet. The caller must Close the Browser.
 //
 // On an error everything is undone: no process and no folder is left, or the cause says what. The codes are
-// browser_as_root, browser_missing, data_read_only, browser_policy and browser_silent. If a
-// policy forbids one browser, the next usable one is tried.
+// browser_as_root, browser_missing, data_read_only, browser_policy and browser_silent. If one
+// browser fails, the next usable one is tried. The detail names each that failed, and every policy of this machine
+// that explains it.
 func (r *Root) Launch(ctx context.Context, id string) (*Browser, error) {
-	if os.Geteuid() == 0 {
-		return nil, stead.E(stead.CodeBrowserAsRoot, nil)
+	if err := mayLaunch(); err != nil {
+		return nil, err
 	}
-	found, err := Find(exec.LookPath)
+	found, err := Find(ctx, r.Choice)
 	if err != nil {
 		return nil, err
 	}
+	var failed []error
 	for _, candidate := range found {
 		if !candidate.Usable() {
 			continue
 		}
-		var b *Browser
-		if b, err = r.launch(ctx, id, candidate); err == nil {
+		b, err := r.launch(ctx, id, candidate)
+		if err == nil {
 			return b, nil
 		}
-		if stead.CodeOf(err) != stead.CodeBrowserPolicy {
+		failed = append(failed, err)
+		if ctx.Err() != nil || stead.CodeOf(err) == stead.CodeDataReadOnly {
 			break
 		}
 	}
-	return nil, err
+	return nil, together(failed)
+}
+
+func mayLaunch() error {
+	if os.Geteuid() == 0 {
+		return stead.E(stead.CodeBrowserAsRoot, nil)
+	}
+	return nil
+}
+
+// together makes one error of those of all browsers: a policy, which somebody can change, goes before silence.
+func together(failed []error) error {
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	code := stead.CodeOf(failed[0])
+	var details []string
+	for _, err := range failed {
+		if stead.CodeOf(err) == stead.CodeBrowserPolicy {
+			code = stead.CodeBrowserPolicy
+		}
+		var e *stead.Error
+		if errors.As(err, &e) {
+			details = append(details, e.Detail)
+		}
+	}
+	return stead.Errorf(code, "%s", strings.Join(details, "; ")).Because(errors.Join(failed...))
 }
 
 func (r *Root) launch(ctx context.Context, id string, with Installed) (*Browser, error) {
@@ -63,19 +92,51 @@ func (r *Root) launch(ctx context.Context, id string, with Installed) (*Browser,
 		return nil, stead.Errorf(stead.CodeDataReadOnly, "%s", r.dir).Because(err)
 	}
 	b := newBrowser(c)
+	b.with = with
 	if err = b.start(with); err == nil {
-		err = b.prove(ctx)
+		err = b.proveIn(ctx, patience(with))
 	}
 	if err == nil {
 		b.work.Go(b.watch)
 		return b, nil
 	}
 	_, left := b.Close(ctx)
+	return nil, failure(with, err).Because(errors.Join(err, left))
+}
+
+// patience is how long the browser has to prove itself. One that a policy forbids to obey is tried all the same,
+// since only the browser knows what it read; but the agent does not look at its useless window for long.
+func patience(with Installed) time.Duration {
+	if len(forbidding(with.Policies)) > 0 {
+		return managedLimit
+	}
+	return answerLimit + proveLimit
+}
+
+func (b *Browser) proveIn(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return b.prove(ctx)
+}
+
+// failure says which browser failed, and names the policies that are known to lead to it or that nobody could read.
+func failure(with Installed, err error) *stead.Error {
+	var details []string
+	forbids := len(forbidding(with.Policies)) > 0
 	code := stead.CodeBrowserSilent
-	if errors.Is(err, errPolicy) {
+	if forbids || errors.Is(err, errPolicy) {
 		code = stead.CodeBrowserPolicy
 	}
-	return nil, stead.Errorf(code, "%s", with.Path).Because(errors.Join(err, left))
+	if errors.Is(err, errPolicy) && !forbids {
+		details = append(details, "it says that RemoteDebuggingAllowed is false, which Stead finds nowhere; chrome://policy shows where it is set")
+	}
+	if policies := say(with.Policies, Forbids, Unknown); policies != "" {
+		details = append(details, policies)
+	}
+	if len(details) == 0 {
+		return stead.Errorf(code, "%s", with.Path)
+	}
+	return stead.Errorf(code, "%s: %s", with.Path, strings.Join(details, "; "))
 }
 
 // start seeds the profile and starts the program. What it leaves on an error, Close undoes.

@@ -14,6 +14,18 @@ import (
 	"stead/internal/stead"
 )
 
+// programs makes a folder of them.
+func programs(t *testing.T, scripts map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, script := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // A script in place of the browser shows what a machine's policies and accidents do. %s is what it does.
 func TestLaunchGivesUpAndUndoes(t *testing.T) {
 	if os.Geteuid() == 0 {
@@ -47,16 +59,12 @@ printf '{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInf
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, lookPath := path(t, map[string]string{"chromium": "#!/bin/sh\n" + tc.script + "\n"})
+			dir := programs(t, map[string]string{"chromium": "#!/bin/sh\n" + tc.script + "\n"})
 			r := newRoot(t)
-			found, err := Find(lookPath)
-			if err != nil {
-				t.Fatal(err)
-			}
 			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 			defer cancel()
 			begin := time.Now()
-			b, err := r.launch(ctx, "s1", found[0])
+			b, err := r.launch(ctx, "s1", Installed{Kind: Chromium, Path: filepath.Join(dir, "chromium")})
 			if b != nil || stead.CodeOf(err) != tc.code || !strings.Contains(fmt.Sprint(err), tc.cause) {
 				t.Errorf("got %v, %v", b, err)
 			}
@@ -73,15 +81,38 @@ printf '{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInf
 	}
 }
 
-func TestLaunchTriesTheNextBrowserAfterAPolicy(t *testing.T) {
+func TestLaunchTriesTheNextBrowser(t *testing.T) {
 	needBrowser(t)
-	dir, _ := path(t, map[string]string{
-		"google-chrome": "#!/bin/sh\necho 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60\n",
+	for name, script := range map[string]string{
+		"after a policy":           "echo 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60",
+		"after one that is broken": "exit 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := programs(t, map[string]string{"google-chrome": "#!/bin/sh\n" + script + "\n"})
+			t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			b := launch(t, newRoot(t))
+			if strings.HasPrefix(b.claim.rec.Exe, dir) || b.claim.rec.Exe == "" || b.with.Kind == Chrome {
+				t.Errorf("runs %s, %+v", b.claim.rec.Exe, b.with)
+			}
+		})
+	}
+}
+
+// A person must learn of each browser that was tried, and what was wrong with it.
+func TestLaunchNamesEachBrowserThatFailed(t *testing.T) {
+	needBrowser(t)
+	dir := programs(t, map[string]string{
+		"google-chrome": "#!/bin/sh\nexit 1\n",
+		"chromium":      "#!/bin/sh\necho 'DevTools remote debugging is disallowed by the system admin.' >&2\nexec sleep 60\n",
 	})
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	b := launch(t, newRoot(t))
-	if strings.HasPrefix(b.claim.rec.Exe, dir) || b.claim.rec.Exe == "" {
-		t.Errorf("runs %s", b.claim.rec.Exe)
+	t.Setenv("PATH", dir+":/bin") // sleep
+	t.Setenv("XDG_DATA_DIRS", dir)
+	r := newRoot(t)
+	r.Choice = Choice{Forbid: []string{"/bin/chromium", "/bin/firefox"}}
+	b, err := r.Launch(t.Context(), "s1")
+	if b != nil || stead.CodeOf(err) != stead.CodeBrowserPolicy || !strings.Contains(said(err), dir+"/google-chrome;") ||
+		!strings.Contains(said(err), dir+"/chromium: it says that RemoteDebuggingAllowed is false") {
+		t.Errorf("a person reads %q", said(err))
 	}
 }
 

@@ -31,7 +31,7 @@ func needBrowser(t *testing.T) {
 	if os.Getenv("DISPLAY") == "" {
 		t.Fatal("this test needs a display: run it under xvfb-run (build/test.sh does)")
 	}
-	if _, err := Find(exec.LookPath); err != nil {
+	if _, err := Find(t.Context(), Choice{}); err != nil {
 		t.Fatal("this test needs Chromium: ", err)
 	}
 }

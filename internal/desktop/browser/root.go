@@ -18,7 +18,10 @@ import (
 // Root is the folder that holds one folder for each living session, <cache>/sessions. Several instances of Stead
 // may share it: each session's folder holds a lock file that its owner keeps locked, and the root's own lock
 // covers the moments in which a folder is there and its lock is not: as it is made and as it goes.
-type Root struct{ dir string }
+type Root struct {
+	Choice Choice // which browsers Launch may use; set before its first call
+	dir    string
+}
 
 // record is session.json: what a later start needs in order to end the browser of a Stead that was killed.
 type record struct {

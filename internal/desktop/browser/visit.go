@@ -49,7 +49,7 @@ func (b *Browser) Open(ctx context.Context, v Visit) error {
 		err = b.awaitBanner(ctx, first)
 	}
 	if err != nil {
-		return stead.E(stead.CodeBrowserOpenFailed, err)
+		return b.notOpened(err)
 	}
 	return nil
 }
