@@ -28,7 +28,7 @@ type instant struct{ mono, wall time.Time }
 
 func newNap(wall time.Time, endsAt time.Time) *nap {
 	now := time.Now()
-	return &nap{ends: now.Add(endsAt.Sub(wall)), last: instant{now, wall}}
+	return &nap{ends: now.Add(time.Until(endsAt)), last: instant{now, wall}}
 }
 
 // look takes in the present moment and reports how long the computer has just slept.
