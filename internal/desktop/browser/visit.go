@@ -93,7 +93,7 @@ func (b *Browser) prepare(ctx context.Context, v Visit) (*page, error) {
 
 // navigate goes to the address and looks at how its document was answered. Errors do not repeat the address.
 func (b *Browser) navigate(ctx context.Context, p *page, address string) error {
-	b.client.Send(p.session, "Network.enable", nil) // is heard before what follows
+	b.client.Send(p.session, "Network.enable", nil)        // is heard before what follows
 	defer b.client.Send(p.session, "Network.disable", nil) // its events name every request
 	var gone struct {
 		LoaderID string `json:"loaderId"`
