@@ -62,8 +62,9 @@ func (l *logind) Inhibit(what, who, _, mode string) (dbus.UnixFD, *dbus.Error) {
 		return 0, dbus.MakeFailedError(err)
 	}
 	l.held.Store(r)
+	fd := dbus.UnixFD(w.Fd())
 	go func() { time.Sleep(time.Second); w.Close() }() // sent by then
-	return dbus.UnixFD(w.Fd()), nil
+	return fd, nil
 }
 
 func (l *logind) emit(t *testing.T, member string, begins bool) {
