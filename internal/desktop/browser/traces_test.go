@@ -4,6 +4,7 @@ package browser
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -74,11 +75,8 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	if err := b.Open(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
-	// Everything a page can store, so that the profile is busy.
-	if err := b.Hand().Evaluate(t.Context(), `(async () => { sessionStorage.x = localStorage.x = 'stored'
-		await fetch('/second'); history.pushState(null, '', '#x') })()`, nil); err != nil {
-		t.Fatal(err)
-	}
+	word := stead.Secret("canary" + rand.Text())
+	plant(t, b, word)
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +95,10 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	if w, err := b.Close(t.Context()); err != nil || !w.Clean {
 		t.Fatalf("%+v, %v", w, err)
 	}
-	if got := traces(t, v.Cookie.Value, r.dir, home, os.TempDir()); len(got) > 0 {
-		t.Errorf("after the session: %v", got)
+	for _, secret := range []stead.Secret{v.Cookie.Value, word} {
+		if got := traces(t, secret, r.dir, home, os.TempDir()); len(got) > 0 {
+			t.Errorf("after the session: %v", got)
+		}
 	}
 	if left := sessionFolders(t, r); len(left) > 0 {
 		t.Errorf("left: %v", left)
@@ -111,12 +111,48 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	}
 }
 
+// plant puts the word wherever a page of the session can: cookies, both storages, a database, a cache, its text and the
+// path of its address.
+func plant(t *testing.T, b *Browser, word stead.Secret) {
+	t.Helper()
+	if err := b.Hand().Evaluate(t.Context(), planting(word), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// planting is the script that does it.
+func planting(word stead.Secret) string {
+	return `(async () => {
+		const word = "` + string(word) + `"
+		document.cookie = 'canary=' + word + '; max-age=3600'
+		sessionStorage.canary = localStorage.canary = word
+		const db = await new Promise((done, failed) => {
+			const asked = indexedDB.open(word, 1)
+			asked.onupgradeneeded = () => asked.result.createObjectStore('words')
+			asked.onsuccess = () => done(asked.result)
+			asked.onerror = () => failed(asked.error)
+		})
+		await new Promise((done, failed) => {
+			const put = db.transaction('words', 'readwrite')
+			put.objectStore('words').put(word, word)
+			put.oncomplete = done
+			put.onerror = () => failed(put.error)
+		})
+		await (await caches.open('words')).put('/' + word, new Response(word))
+		history.pushState(null, word, '/' + word)
+		document.title = word
+		document.body.append(word)
+		await fetch('/' + word)
+	})()`
+}
+
 func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 	app := newMemberApp(t)
 	r := newRoot(t)
 	ownPlaces(t)
 	v := app.visit("/")
-	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v})
+	word := stead.Secret("canary" + rand.Text())
+	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v, Script: planting(word)})
 	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 0 {
 		t.Fatalf("a second Stead swept %+v, %v", swept, err)
 	}
@@ -141,8 +177,10 @@ func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 	if err != nil || len(swept) != 1 || swept[0].ID != "killed" || !swept[0].Wipe.Clean || swept[0].Created.IsZero() {
 		t.Fatalf("swept %+v, %v", swept, err)
 	}
-	if got := traces(t, v.Cookie.Value, r.dir, os.TempDir()); len(got) > 0 {
-		t.Errorf("left: %v", got)
+	for _, secret := range []stead.Secret{v.Cookie.Value, word} {
+		if got := traces(t, secret, r.dir, os.Getenv("HOME"), os.TempDir()); len(got) > 0 {
+			t.Errorf("left: %v", got)
+		}
 	}
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary folder: %v, %v", left, err)
