@@ -65,8 +65,8 @@ func rounds(t *testing.T, n int) int {
 	return n
 }
 
-// TestManySessionsLeaveNothing starts and ends sessions in a row: 10 of them, SOAK times as many. After each third,
-// what is held must be what was held before.
+// TestManySessionsLeaveNothing starts and ends sessions in a row: 10 of them, SOAK times as many. After each one no process
+// and no folder is left, and at last no descriptor, no goroutine and no memory more than before.
 func TestManySessionsLeaveNothing(t *testing.T) {
 	s := newScene(t)
 	short, err := os.MkdirTemp("", "st") // a browser's socket lies in it
@@ -114,7 +114,7 @@ func TestManySessionsLeaveNothing(t *testing.T) {
 	if after.descriptors > before.descriptors+4 || after.routines > before.routines+8 { // idle connections come and go
 		t.Errorf("held after %d sessions: %+v, before: %+v", n, after, before)
 	}
-	if grown := int64(after.heap) - int64(before.heap); grown > 4<<20+int64(n)*20<<10 { // the platform's own caches
+	if grown := int64(after.heap) - int64(before.heap); grown > 2<<20+int64(n)*(10<<10) { // the platform's own caches
 		t.Errorf("%d sessions made memory grow by %d bytes", n, grown)
 	}
 }

@@ -146,10 +146,24 @@ func planting(word stead.Secret) string {
 	})()`
 }
 
+// Half a second is promised; a busy machine gets three tries.
 func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 	app := newMemberApp(t)
 	r := newRoot(t)
 	ownPlaces(t)
+	for range 3 {
+		took := killAStead(t, app, r)
+		t.Logf("gone after %v", took)
+		if took <= 500*time.Millisecond {
+			return
+		}
+	}
+	t.Error("the browser outlives its Stead by more than half a second")
+}
+
+// killAStead returns how long the browser of a Stead that was killed lived on.
+func killAStead(t *testing.T, app *memberApp, r *Root) (took time.Duration) {
+	t.Helper()
 	v := app.visit("/")
 	word := stead.Secret("canary" + rand.Text())
 	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v, Script: planting(word)})
@@ -167,12 +181,12 @@ func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 		if _, _, ok := identify(pid); !ok {
 			break
 		}
-		if time.Since(begin) > time.Second {
-			t.Fatal("the browser lives a second after its Stead was killed")
+		if time.Since(begin) > 5*time.Second {
+			t.Fatal("the browser lives five seconds after its Stead was killed")
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 	}
-	t.Logf("gone after %v", time.Since(begin))
+	took = time.Since(begin)
 	swept, err := r.Sweep(t.Context())
 	if err != nil || len(swept) != 1 || swept[0].ID != "killed" || !swept[0].Wipe.Clean || swept[0].Created.IsZero() {
 		t.Fatalf("swept %+v, %v", swept, err)
@@ -185,6 +199,7 @@ func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary folder: %v, %v", left, err)
 	}
+	return took
 }
 
 // Root of a user namespace is root enough to be refused, and any user can be it.
