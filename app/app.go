@@ -79,6 +79,8 @@ func (e emitter) raise() {
 	wruntime.Show(e.ctx)
 }
 
+func (e emitter) quit() { wruntime.Quit(e.ctx) }
+
 // formatError is how a refused call reaches the window.
 func formatError(err error) any { return problem(err) }
 

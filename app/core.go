@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"stead/internal/api"
 	"stead/internal/desktop"
@@ -32,6 +33,7 @@ type core struct {
 type window interface {
 	emit(event string, data any)
 	raise()
+	quit()
 }
 
 func newCore(s Settings) *core {
@@ -71,7 +73,7 @@ func (c *core) open(ctx context.Context) (*desktop.Desk, error) {
 	}
 	return desktop.Open(ctx, desktop.Config{PlatformURL: c.settings.PlatformURL, DataDir: c.settings.DataDir, CacheDir: c.settings.CacheDir,
 		Keyring: c.settings.Keyring, DeviceName: name, EnrolmentCode: c.settings.EnrolmentCode, OpenBrowser: c.settings.OpenBrowser,
-		Log: slog.Default(), OnLive: c.onLive})
+		Log: slog.Default(), OnLive: c.onLive, OnHangUp: c.leave})
 }
 
 // onLive tells the window of every change of the session, and comes to the front when it is over: the agent's next
@@ -86,6 +88,17 @@ func (c *core) onLive(s session.State) {
 	w.emit("live", liveView(s))
 	if s.Phase == session.PhaseEnded {
 		w.raise()
+	}
+}
+
+// leave closes the window because the system said so in a way that Wails does not listen to. It does not wait: closing
+// waits for whoever called this.
+func (c *core) leave() {
+	c.mu.Lock()
+	w := c.window
+	c.mu.Unlock()
+	if w != nil {
+		time.AfterFunc(0, w.quit)
 	}
 }
 

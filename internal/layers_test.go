@@ -66,7 +66,7 @@ var doors = map[string][]string{
 	"github.com/zalando/go-keyring": {"internal/desktop/vault"},
 	"github.com/pkg/browser":        {"internal/desktop/signin"},
 	"go.etcd.io/bbolt":              {"internal/desktop/outbox", "internal/bench"}, // the bench measures the bare library beside ours
-	"github.com/godbus/dbus":        {"internal/windowtest"},
+	"github.com/godbus/dbus":        {"internal/windowtest", "internal/desktop/logoff"},
 	// The demo's member app and sign-in are programs of other people in all but place, so they bring their own.
 	"modernc.org/sqlite":        {"internal/platform/sqlite", "internal/platform/memberapp", "internal/bench"},
 	"modernc.org/libc":          {"internal/platform/sqlite"},

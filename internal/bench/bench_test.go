@@ -41,7 +41,7 @@ func TestAimsAreComparedWithTheRatioOrTheValue(t *testing.T) {
 
 func TestOnlyChoosesRows(t *testing.T) {
 	for only, want := range map[string]string{
-		"":                               "outbox.append.1 outbox.append.16 outbox.open outbox.drain audit.verify ledger.append",
+		"":                               "outbox.append.1 outbox.append.16 outbox.open outbox.drain audit.verify ledger.append browser.start browser.end",
 		"audit.verify":                   "audit.verify",
 		"outbox.append":                  "outbox.append.1 outbox.append.16",
 		"outbox.append.1":                "outbox.append.1",
@@ -115,7 +115,7 @@ func TestEverythingStillRuns(t *testing.T) {
 		}
 	}
 	for _, f := range figures() {
-		if !slices.Contains(names, f.name) {
+		if !slices.Contains(names, f.name) && !strings.Contains(progress.String(), f.name+" is left out: ") {
 			t.Errorf("no row %s", f.name)
 		}
 	}

@@ -18,14 +18,15 @@ type sizes struct {
 	drained  int
 	verified int
 	logged   int  // records a round
+	browsers int  // that are started, and as many bare ones; and that are ended
 	peers    bool // build and run other people's programs too
 }
 
 func allSizes() map[string]sizes {
 	return map[string]sizes{
-		"tiny":  {rounds: 1, appends: 20, seconds: 0.1, pending: 500, drained: 500, verified: 3000, logged: 500},
-		"small": {rounds: 5, appends: 300, seconds: 1, pending: 100_000, drained: 20_000, verified: 100_000, logged: 5_000, peers: true},
-		"full":  {rounds: 9, appends: 1_000, seconds: 2, pending: 1_000_000, drained: 100_000, verified: 1_000_000, logged: 20_000, peers: true},
+		"tiny":  {rounds: 1, appends: 20, seconds: 0.1, pending: 500, drained: 500, verified: 3000, logged: 500, browsers: 1},
+		"small": {rounds: 5, appends: 300, seconds: 1, pending: 100_000, drained: 20_000, verified: 100_000, logged: 5_000, browsers: 15, peers: true},
+		"full":  {rounds: 9, appends: 1_000, seconds: 2, pending: 1_000_000, drained: 100_000, verified: 1_000_000, logged: 20_000, browsers: 100, peers: true},
 	}
 }
 
@@ -50,6 +51,8 @@ func figures() []figure {
 		{"outbox.drain", drainOutbox},
 		{"audit.verify", verifyLedger},
 		{"ledger.append", appendLedger},
+		{"browser.start", startBrowser},
+		{"browser.end", endBrowser},
 	}
 }
 

@@ -9,10 +9,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
+	"strings"
 )
 
 func main() {
@@ -31,6 +34,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	only := flags.String("only", "", "rows to measure, separated by commas; a name also stands for those that begin with it and a dot")
 	size := flags.String("size", "small", "small, full, or tiny to see only that everything still runs")
 	file := flags.String("out", "build/out/bench.json", "where to write the rows as JSON")
+	with := flags.String("with", "", "a JSON file with rows that another user has measured, taken instead of measuring them; may be missing")
 	profile := flags.String("profile", "", "write a profile of the processors' time to this file")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -55,7 +59,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	rows, err := measureAll(ctx, chosen, s, folder, progress)
+	known, err := measuredBefore(*with)
+	if err != nil {
+		return errors.Join(err, ended())
+	}
+	rows, err := measureAll(ctx, chosen, known, s, folder, progress)
 	if err = errors.Join(err, ended()); err != nil {
 		return err
 	}
@@ -87,9 +95,29 @@ func profileTo(file string) (func() error, error) {
 	}, nil
 }
 
-func measureAll(ctx context.Context, chosen []figure, s sizes, folder string, progress io.Writer) ([]row, error) {
+// measuredBefore reads the rows of a file; there are none without one.
+func measuredBefore(file string) (rows []row, err error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &rows)
+	}
+	return rows, err
+}
+
+// measureAll measures what is chosen and not known yet.
+func measureAll(ctx context.Context, chosen []figure, known []row, s sizes, folder string, progress io.Writer) ([]row, error) {
 	rows := []row{}
 	for i, f := range chosen {
+		if before := slices.DeleteFunc(slices.Clone(known), func(r row) bool { return r.Name != f.name && !strings.HasPrefix(r.Name, f.name+".") }); len(before) > 0 {
+			rows = append(rows, before...)
+			continue
+		}
 		_, _ = fmt.Fprintf(progress, "%s …\n", f.name)
 		own := filepath.Join(folder, fmt.Sprint(i))
 		if err := os.Mkdir(own, 0o700); err != nil {

@@ -30,6 +30,7 @@ type run struct {
 	out    io.Writer
 	folder string // for screenshots
 	n      int    // steps done
+	giveUp func() // ends the run
 
 	desk    *desktop.Desk // the agent's
 	lead    *desktop.Desk
@@ -51,7 +52,7 @@ func (d *demo) drive(ctx context.Context, out io.Writer, folder string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return stead.Errorf(stead.CodeDataReadOnly, "%s", folder).Because(err)
 	}
-	r := &run{demo: d, out: out, folder: folder}
+	r := &run{demo: d, out: out, folder: folder, giveUp: cancel}
 	err := r.all(ctx)
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer stop()
@@ -90,7 +91,7 @@ func (r *run) open(ctx context.Context, who stead.StaffID) (*desktop.Desk, error
 	desk, err := desktop.Open(ctx, desktop.Config{PlatformURL: d.PlatformURL, DataDir: d.DataDir + "-" + string(who), CacheDir: d.CacheDir,
 		Keyring: d.Keyring + "-" + string(who), DeviceName: "headless demo", EnrolmentCode: d.EnrolmentCode, Log: slog.Default(),
 		OpenBrowser: func(url string) error { return choosePerson(ctx, url, who) },
-		OnBrowser:   func(b *browser.Browser) { r.browser.Store(b) }})
+		OnBrowser:   func(b *browser.Browser) { r.browser.Store(b) }, OnHangUp: r.giveUp})
 	if err != nil {
 		return nil, err
 	}

@@ -220,13 +220,16 @@ func demoData(t *testing.T) string {
 	return dir
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T) *scene { return newLoggedScene(t, slog.New(slog.DiscardHandler)) }
+
+// newLoggedScene is a scene whose platform and member app write to a log.
+func newLoggedScene(t *testing.T, log *slog.Logger) *scene {
 	t.Helper()
 	c := &demoCommand{Data: demoData(t), Port: freePort(t)}
 	port := func(n int) string { return fmt.Sprint(c.Port + n) }
 	d := &demo{dir: c.Data, people: demodata.Staff(), platformURL: "http://platform.localhost:" + port(0),
 		portalURL: "http://portal.localhost:" + port(1), issuer: "http://127.0.0.1:" + port(2)}
-	handlers, err := d.open(t.Context(), c, slog.New(slog.DiscardHandler))
+	handlers, err := d.open(t.Context(), c, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"stead/internal/desktop/browser"
 	"stead/internal/desktop/client"
+	"stead/internal/desktop/logoff"
 	"stead/internal/desktop/session"
 	"stead/internal/desktop/signin"
 	"stead/internal/desktop/vault"
@@ -38,6 +39,7 @@ type Config struct {
 	Log           *slog.Logger
 	OnLive        func(session.State)    // see session.Config.OnChange; may be nil
 	OnBrowser     func(*browser.Browser) // told of each browser that a session launched; may be nil
+	OnHangUp      func()                 // told, once the session has ended, that SIGHUP wants the process to end; must not wait for Close; may be nil
 }
 
 // Stage is how far this desktop is from work.
@@ -62,6 +64,10 @@ type Desk struct {
 	root   *browser.Root
 	signed atomic.Pointer[signin.SignIn] // nil until the platform named its identity provider
 	tenure tenure
+
+	system    *logoff.Watch
+	left      atomic.Int64 // when the agent began to log off, by this machine's clock
+	attending sync.WaitGroup
 
 	life      context.Context // ends when Close begins
 	end       context.CancelFunc
@@ -97,6 +103,8 @@ func Open(ctx context.Context, cfg Config) (*Desk, error) {
 		d.end()
 		return nil, errors.Join(err, d.lock.Close())
 	}
+	d.system = logoff.Start()
+	d.attending.Go(d.attend)
 	return d, nil
 }
 

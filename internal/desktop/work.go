@@ -246,8 +246,13 @@ func (d *Desk) Close(ctx context.Context) error {
 	defer d.beginning.Unlock()
 	var errs []error
 	if w := d.take(); w != nil {
+		if d.leaving() {
+			d.endForLogOff(ctx, w)
+		}
 		errs = append(errs, w.close(ctx))
 	}
+	d.system.Close()
+	d.attending.Wait()
 	if s := d.signed.Load(); s != nil {
 		errs = append(errs, s.Close())
 	}

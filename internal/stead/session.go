@@ -25,7 +25,7 @@ type Cause string
 const (
 	CauseAgent          Cause = "agent"           // End in the window
 	CauseBanner         Cause = "banner"          // End in the banner
-	CauseBrowserClosed  Cause = "browser_closed"  // the agent closed the last window, or the browser died
+	CauseBrowserClosed  Cause = "browser_closed"  // the agent closed the last window
 	CauseExpired        Cause = "expired"         // the twenty minutes are over
 	CauseSuperseded     Cause = "superseded"      // the same agent started a newer session
 	CauseAdmin          Cause = "admin"           // another member of staff ended it
@@ -34,19 +34,25 @@ const (
 	CauseConnectionLost Cause = "connection_lost" // no heartbeat for longer than the grace
 	CauseNotOpened      Cause = "not_opened"      // the handoff was never redeemed, or the browser never opened it
 	CauseDeviceRevoked  Cause = "device_revoked"  // the device it ran on was revoked
+	CauseBrowserCrashed Cause = "browser_crashed" // the browser died, or shows nothing any more, without anybody closing it
+	CauseBrowserHung    Cause = "browser_hung"    // the browser lives and no longer answers
+	CauseLoggedOff      Cause = "logged_off"      // the agent logged off the computer, or it was shut down
+	CauseSuspended      Cause = "suspended"       // the computer slept until after the end
 )
 
 // Causes lists every cause.
 func Causes() []Cause {
 	return []Cause{CauseAgent, CauseBanner, CauseBrowserClosed, CauseExpired, CauseSuperseded, CauseAdmin,
-		CauseSignedOut, CauseSteadClosed, CauseConnectionLost, CauseNotOpened, CauseDeviceRevoked}
+		CauseSignedOut, CauseSteadClosed, CauseConnectionLost, CauseNotOpened, CauseDeviceRevoked,
+		CauseBrowserCrashed, CauseBrowserHung, CauseLoggedOff, CauseSuspended}
 }
 
 // Reportable reports whether an agent's own device may name this cause when it ends its session. The others are
 // the platform's to write.
 func (c Cause) Reportable() bool {
 	switch c {
-	case CauseAgent, CauseBanner, CauseBrowserClosed, CauseSignedOut, CauseSteadClosed, CauseNotOpened:
+	case CauseAgent, CauseBanner, CauseBrowserClosed, CauseSignedOut, CauseSteadClosed, CauseNotOpened,
+		CauseBrowserCrashed, CauseBrowserHung, CauseLoggedOff, CauseSuspended:
 		return true
 	}
 	return false

@@ -240,12 +240,17 @@ export const en = {
   'cause.connection_lost': 'The connection was lost for too long',
   'cause.not_opened': 'It was never opened',
   'cause.device_revoked': 'Its device was revoked',
+  'cause.browser_crashed': 'The browser crashed',
+  'cause.browser_hung': 'The browser stopped answering',
+  'cause.logged_off': 'The agent logged off, or the computer was shut down',
+  'cause.suspended': 'The computer slept for too long',
 
   'own.agent': 'You ended it',
   'own.banner': 'You ended it in the banner',
   'own.browser_closed': 'You closed its browser',
   'own.signed_out': 'You signed out',
   'own.superseded': 'You started a newer one',
+  'own.logged_off': 'You logged off, or the computer was shut down',
 
   'announce.five': '5 minutes left in the session of {name}.',
   'announce.one': '1 minute left in the session of {name}.',

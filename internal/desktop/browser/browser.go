@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"stead/internal/desktop/browser/cdp"
 )
@@ -24,7 +23,8 @@ type Cause string
 // The causes of Closed.
 const (
 	WindowClosed Cause = "window_closed" // the last page was closed
-	BrowserGone  Cause = "browser_gone"  // the program ended or was killed with pages open
+	BrowserGone  Cause = "browser_gone"  // the program ended or was killed with pages open, or all its pages crashed
+	BrowserHung  Cause = "browser_hung"  // the program lives and has not answered for hungAfter
 )
 
 // Event is one thing that happened in the session's browser without Stead having asked for it.
@@ -46,6 +46,7 @@ type Browser struct {
 	contextID string         // our in-memory context; "" before it is made
 	settled   bool           // windows of other contexts are closed from here on
 	pages     []*page        // living pages of all contexts, oldest first
+	hung      bool           // the browser does not answer any more
 	dress     *dress         // what each page of ours wears; nil before Open
 	answers   map[string]int // HTTP status of main documents by loader, while Open asks for it
 	refused   bool           // the browser said that a policy forbids control
@@ -65,6 +66,7 @@ type Browser struct {
 
 type page struct {
 	target, session, context string
+	crashed                  bool // its renderer is gone: it shows nothing until it is loaded again
 }
 
 func newBrowser(c *claim) *Browser {
@@ -142,6 +144,9 @@ func (b *Browser) onEvent(ev cdp.Event) {
 		} `json:"response"`
 	}
 	switch ev.Method {
+	case "Target.targetCrashed", "Inspector.targetReloadedAfterCrash":
+		b.crash(ev)
+		return
 	case "Target.attachedToTarget", "Target.targetDestroyed", "Target.detachedFromTarget",
 		"Runtime.bindingCalled", "Network.responseReceived":
 		if json.Unmarshal(ev.Params, &p) != nil {
@@ -181,6 +186,7 @@ func (b *Browser) attached(p *page) {
 	}
 	b.pages = append(b.pages, p)
 	b.client.Send(p.session, "Page.enable", nil)
+	b.client.Send(p.session, "Inspector.enable", nil)
 	if b.dress != nil && p.context == b.contextID {
 		b.dress.put(b.client, p)
 	}
@@ -221,68 +227,6 @@ func (b *Browser) emit(ev Event) {
 	if ev.Kind == Closed || len(b.events) < cap(b.events)-1 {
 		b.events <- ev
 	}
-}
-
-const (
-	settleTime = 500 * time.Millisecond // a page may close just before the next one opens
-	askTime    = 300 * time.Millisecond // for the question whether one did
-)
-
-// watch tells once that the session's pages are gone, and ends with that or with Close.
-func (b *Browser) watch() {
-	none := func() bool { return len(b.ours()) == 0 }
-	for {
-		err := b.until(b.life, none)
-		if err == nil {
-			err = b.stayedEmpty(b.life)
-		}
-		switch {
-		case b.life.Err() != nil:
-			return
-		case err == nil:
-			b.emit(Event{Kind: Closed, Cause: WindowClosed})
-			return
-		case b.client.Err() == nil: // another page has come
-			continue
-		}
-		<-b.client.Drained() // what the browser said of its pages before it went
-		b.mu.Lock()
-		ev := Event{Kind: Closed, Cause: BrowserGone}
-		if none() {
-			ev.Cause = WindowClosed
-		}
-		b.mu.Unlock()
-		b.emit(ev)
-		return
-	}
-}
-
-// stayedEmpty returns nil when no page has come within the settling time and the browser knows of none.
-func (b *Browser) stayedEmpty(ctx context.Context) error {
-	wait, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	if err := b.until(wait, func() bool { return len(b.ours()) > 0 }); err == nil {
-		return context.Canceled // a page
-	} else if wait.Err() == nil {
-		return err // the pipe closed
-	}
-	ask, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	var known struct {
-		TargetInfos []struct {
-			Type      string `json:"type"`
-			ContextID string `json:"browserContextId"`
-		} `json:"targetInfos"`
-	}
-	if err := b.client.Call(ask, "", "Target.getTargets", nil, &known); err != nil && ask.Err() == nil {
-		return err
-	}
-	for _, t := range known.TargetInfos {
-		if t.Type == "page" && t.ContextID == b.contextID {
-			return context.Canceled
-		}
-	}
-	return nil
 }
 
 func target(p *page) map[string]any { return map[string]any{"targetId": p.target} }

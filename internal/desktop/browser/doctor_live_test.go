@@ -5,6 +5,7 @@ package browser
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // The rule in the sheet must fit the process that really runs, behind the script of a distribution.
 func TestSheetRuleFitsTheRealProcess(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
-	r, err := OpenRoot(os.Getenv("HOME") + "/.cache" + strings.TrimSuffix(sessionPart, "/"))
+	r, err := OpenRoot(filepath.Join(os.Getenv("HOME"), ".cache", "stead", "sessions"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func TestTry(t *testing.T) {
 	if c.State != stead.CheckOK || len(steps) != 4 || !strings.Contains(steps[3], "nothing is left") {
 		t.Errorf("got %+v after %q", c, steps)
 	}
-	wantNothingLeft(t, r)
+	wantNoTrace(t, r)
 }
 
 func TestTryOfABrowserThatDoesNotObey(t *testing.T) {
@@ -62,7 +63,7 @@ func TestTryOfABrowserThatDoesNotObey(t *testing.T) {
 	if c.State != stead.CheckFailed || !strings.Contains(c.What, dir) || c.Do == "" {
 		t.Errorf("got %+v", c)
 	}
-	wantNothingLeft(t, r)
+	wantNoTrace(t, r)
 }
 
 // Every browser that is found first is managed: the doctor must call that a failure, and say which policy it is.

@@ -174,19 +174,25 @@ func (b *Browser) listen() {
 	}
 }
 
+// prove asks for everything that needs no answer first at once: the browser works on it while it comes up.
 func (b *Browser) prove(ctx context.Context) error {
-	if err := b.answer(ctx); err != nil {
+	version := b.client.Send("", "Browser.getVersion", nil)
+	attached := b.attach()
+	made := b.client.Send("", "Target.createBrowserContext", map[string]any{"disposeOnDetach": true})
+	if err := b.answer(ctx, version); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, proveLimit)
 	defer cancel()
-	if err := b.attach(ctx); err != nil {
-		return fmt.Errorf("attach to the first page: %w", err)
+	for _, reply := range attached {
+		if err := reply.Wait(ctx, nil); err != nil {
+			return fmt.Errorf("attach to pages: %w", err)
+		}
 	}
 	if err := b.ownFolder(ctx); err != nil {
 		return fmt.Errorf("the browser does not use the session's folder: %w", err)
 	}
-	if err := b.ownWindow(ctx); err != nil {
+	if err := b.ownWindow(ctx, made); err != nil {
 		return fmt.Errorf("make the session's window: %w", err)
 	}
 	b.mu.Lock()
@@ -196,10 +202,9 @@ func (b *Browser) prove(ctx context.Context) error {
 }
 
 // answer waits for the first reply, the line that says there will be none, the end of the program or the limit.
-func (b *Browser) answer(ctx context.Context) error {
+func (b *Browser) answer(ctx context.Context, version *cdp.Reply) error {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
-	version := b.client.Send("", "Browser.getVersion", nil)
 	asked, stop := context.WithCancel(ctx)
 	defer stop()
 	b.work.Go(func() { // a refusal on stderr ends the wait for an answer that will not come
@@ -228,18 +233,16 @@ func (b *Browser) answer(ctx context.Context) error {
 	return fmt.Errorf("no answer on the pipe: %w (its last words: %q)", err, b.lastWords)
 }
 
-// attach asks to be attached to pages, present and future, the latter paused until we have dressed them.
-func (b *Browser) attach(ctx context.Context) error {
+// attach asks to be attached to all pages that come, paused until we have dressed them. There is none yet: the browser
+// starts without a window.
+func (b *Browser) attach() []*cdp.Reply {
 	pagesOnly := []map[string]any{{"type": "page"}, {"exclude": true}}
-	if err := b.client.Call(ctx, "", "Target.setDiscoverTargets", map[string]any{"discover": true, "filter": pagesOnly}, nil); err != nil {
-		return err
+	return []*cdp.Reply{
+		b.client.Send("", "Target.setDiscoverTargets", map[string]any{"discover": true, "filter": pagesOnly}),
+		b.client.Send("", "Target.setAutoAttach", map[string]any{
+			"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pagesOnly,
+		}),
 	}
-	if err := b.client.Call(ctx, "", "Target.setAutoAttach", map[string]any{
-		"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pagesOnly,
-	}, nil); err != nil {
-		return err
-	}
-	return b.until(ctx, func() bool { return len(b.pages) > 0 })
 }
 
 // ownFolder checks that the browser uses the session's profile. A policy can make it use another folder, which would
@@ -262,26 +265,27 @@ func (b *Browser) ownFolder(ctx context.Context) error {
 	return b.claim.write()
 }
 
-// ownWindow makes the session's context and window and closes everything else.
-func (b *Browser) ownWindow(ctx context.Context) error {
+// ownWindow makes the session's window in the context that was asked for, and closes everything else.
+func (b *Browser) ownWindow(ctx context.Context, context *cdp.Reply) error {
 	var made struct {
 		ContextID string `json:"browserContextId"`
 	}
-	if err := b.client.Call(ctx, "", "Target.createBrowserContext", map[string]any{"disposeOnDetach": true}, &made); err != nil {
-		return err
-	}
-	if err := b.client.Call(ctx, "", "Browser.setDownloadBehavior", map[string]any{
-		"behavior": "deny", "browserContextId": made.ContextID,
-	}, nil); err != nil {
+	if err := context.Wait(ctx, &made); err != nil {
 		return err
 	}
 	b.mu.Lock()
 	b.contextID = made.ContextID
 	b.mu.Unlock()
-	if err := b.client.Call(ctx, "", "Target.createTarget", map[string]any{
-		"url": "about:blank", "newWindow": true, "browserContextId": made.ContextID,
-	}, nil); err != nil {
-		return err
+	ours := map[string]any{"browserContextId": made.ContextID}
+	asked := []*cdp.Reply{
+		b.client.Send("", "Browser.setDownloadBehavior", map[string]any{"behavior": "deny", "browserContextId": made.ContextID}),
+		b.client.Send("", "Target.createTarget", map[string]any{"url": "about:blank", "newWindow": true, "browserContextId": made.ContextID}),
+		b.client.Send("", "Storage.getCookies", ours), // there are none: this opens the cookie store while the window comes up
+	}
+	for _, reply := range asked {
+		if err := reply.Wait(ctx, nil); err != nil {
+			return err
+		}
 	}
 	if err := b.until(ctx, func() bool { return len(b.ours()) > 0 }); err != nil {
 		return err

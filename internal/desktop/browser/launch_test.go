@@ -31,8 +31,7 @@ func TestLaunchGivesUpAndUndoes(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Fatal("run this test as an ordinary user: Launch refuses root before anything else (build/test.sh does)")
 	}
-	const obeys = `for id in 1 2 3; do sleep 0.3; printf '{"id":'$id',"result":{}}\0' >&4; done
-printf '{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInfo":{"targetId":"T","type":"page"}}}\0' >&4
+	const obeys = `sleep 0.3; for id in 1 2 3 4 5 6 7; do printf '{"id":'$id',"result":{}}\0' >&4; sleep 0.1; done
 `
 	for name, tc := range map[string]struct {
 		script string
@@ -48,12 +47,12 @@ printf '{"method":"Target.attachedToTarget","params":{"sessionId":"S","targetInf
 		"talks nonsense":   {`sleep 0.3; printf 'hello\0' >&4; exec sleep 60`, stead.CodeBrowserSilent, "protocol", 2 * time.Second},
 		"ignores requests": {"trap '' TERM; exec sleep 60", stead.CodeBrowserSilent, "deadline", 12 * time.Second},
 		"attaches nothing": {
-			`for id in 1 2 3; do sleep 0.3; printf '{"id":'$id',"result":{}}\0' >&4; done; exec sleep 60`,
-			stead.CodeBrowserSilent, "first page", 12 * time.Second,
+			`ln -s host-$$ profile/SingletonLock; ` + obeys + `exec sleep 60`,
+			stead.CodeBrowserSilent, "session's window", 12 * time.Second,
 		},
 		"uses another folder": {obeys + "exec sleep 60", stead.CodeBrowserSilent, "session's folder", 12 * time.Second},
 		"folder of another": {
-			obeys + `ln -s host-1 profile/SingletonLock; exec sleep 60`,
+			`ln -s host-1 profile/SingletonLock; ` + obeys + `exec sleep 60`,
 			stead.CodeBrowserSilent, `its lock names "host-1"`, 8 * time.Second,
 		},
 	} {

@@ -188,6 +188,7 @@ type helperOrder struct {
 	Root, ID string
 	Visit    Visit
 	Value    string // of the cookie, which Visit itself does not encode
+	Script   string // run in the page
 }
 
 func TestMain(m *testing.M) {
@@ -219,6 +220,10 @@ func runHelper() {
 		err = b.Open(ctx, order.Visit)
 	}
 	if err != nil {
+		fmt.Println("error:", err)
+		os.Exit(1)
+	}
+	if err := b.Hand().Evaluate(ctx, order.Script, nil); err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}

@@ -105,7 +105,9 @@ func PlanLaunch(s System, b Installed, dir string) Plan {
 		plan.Pipe, plan.Group = Handles, Job
 		plan.Args = append(plan.Args, windowsArgs(s, b)...)
 	}
-	plan.Args = append(plan.Args, "about:blank")
+	// The one window is made later, in the session's own context. What the switch breaks elsewhere, that a browser
+	// lives on without a window, cannot happen: Stead closes it, and so does the end of the pipe.
+	plan.Args = append(plan.Args, "--no-startup-window")
 	return plan
 }
 

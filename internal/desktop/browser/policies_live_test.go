@@ -99,10 +99,10 @@ func wantRefusal(t *testing.T, code stead.Code, limit time.Duration, words ...st
 			t.Errorf("a person does not read %q", w)
 		}
 	}
-	wantNothingLeft(t, r)
+	wantNoTrace(t, r)
 }
 
-func wantNothingLeft(t *testing.T, r *Root) {
+func wantNoTrace(t *testing.T, r *Root) {
 	t.Helper()
 	if left, stray := sessionFolders(t, r), naming(r.dir); len(left) > 0 || len(stray) > 0 {
 		t.Errorf("left the folders %v and the processes %v", left, stray)
@@ -128,7 +128,7 @@ func wantSession(t *testing.T) {
 	if w, err := b.Close(t.Context()); err != nil || !w.Clean {
 		t.Fatalf("%+v, %v", w, err)
 	}
-	wantNothingLeft(t, r)
+	wantNoTrace(t, r)
 }
 
 const (
@@ -216,7 +216,7 @@ func TestPolicyURLBlocklist(t *testing.T) {
 	if w, err := b.Close(t.Context()); err != nil || !w.Clean {
 		t.Fatalf("%+v, %v", w, err)
 	}
-	wantNothingLeft(t, r)
+	wantNoTrace(t, r)
 }
 
 // The cache of the browser itself lands in that folder, and nothing of the session does.

@@ -4,6 +4,7 @@ package browser
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io/fs"
 	"os"
@@ -74,11 +75,8 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	if err := b.Open(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
-	// Everything a page can store, so that the profile is busy.
-	if err := b.Hand().Evaluate(t.Context(), `(async () => { sessionStorage.x = localStorage.x = 'stored'
-		await fetch('/second'); history.pushState(null, '', '#x') })()`, nil); err != nil {
-		t.Fatal(err)
-	}
+	word := stead.Secret("canary" + rand.Text())
+	plant(t, b, word)
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +95,10 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	if w, err := b.Close(t.Context()); err != nil || !w.Clean {
 		t.Fatalf("%+v, %v", w, err)
 	}
-	if got := traces(t, v.Cookie.Value, r.dir, home, os.TempDir()); len(got) > 0 {
-		t.Errorf("after the session: %v", got)
+	for _, secret := range []stead.Secret{v.Cookie.Value, word} {
+		if got := traces(t, secret, r.dir, home, os.TempDir()); len(got) > 0 {
+			t.Errorf("after the session: %v", got)
+		}
 	}
 	if left := sessionFolders(t, r); len(left) > 0 {
 		t.Errorf("left: %v", left)
@@ -111,12 +111,62 @@ func TestPromise5_NoCredentialInArgumentsEnvironmentOrFiles(t *testing.T) {
 	}
 }
 
+// plant puts the word wherever a page of the session can: cookies, both storages, a database, a cache, its text and the
+// path of its address.
+func plant(t *testing.T, b *Browser, word stead.Secret) {
+	t.Helper()
+	if err := b.Hand().Evaluate(t.Context(), planting(word), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// planting is the script that does it.
+func planting(word stead.Secret) string {
+	return `(async () => {
+		const word = "` + string(word) + `"
+		document.cookie = 'canary=' + word + '; max-age=3600'
+		sessionStorage.canary = localStorage.canary = word
+		const db = await new Promise((done, failed) => {
+			const asked = indexedDB.open(word, 1)
+			asked.onupgradeneeded = () => asked.result.createObjectStore('words')
+			asked.onsuccess = () => done(asked.result)
+			asked.onerror = () => failed(asked.error)
+		})
+		await new Promise((done, failed) => {
+			const put = db.transaction('words', 'readwrite')
+			put.objectStore('words').put(word, word)
+			put.oncomplete = done
+			put.onerror = () => failed(put.error)
+		})
+		await (await caches.open('words')).put('/' + word, new Response(word))
+		history.pushState(null, word, '/' + word)
+		document.title = word
+		document.body.append(word)
+		await fetch('/' + word)
+	})()`
+}
+
+// Half a second is promised; a busy machine gets three tries.
 func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 	app := newMemberApp(t)
 	r := newRoot(t)
 	ownPlaces(t)
+	for range 3 {
+		took := killAStead(t, app, r)
+		t.Logf("gone after %v", took)
+		if took <= 500*time.Millisecond {
+			return
+		}
+	}
+	t.Error("the browser outlives its Stead by more than half a second")
+}
+
+// killAStead returns how long the browser of a Stead that was killed lived on.
+func killAStead(t *testing.T, app *memberApp, r *Root) (took time.Duration) {
+	t.Helper()
 	v := app.visit("/")
-	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v})
+	word := stead.Secret("canary" + rand.Text())
+	helper, pid := startHelper(t, helperOrder{Root: r.dir, ID: "killed", Visit: v, Script: planting(word)})
 	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 0 {
 		t.Fatalf("a second Stead swept %+v, %v", swept, err)
 	}
@@ -131,22 +181,25 @@ func TestABrowserDoesNotOutliveAKilledStead(t *testing.T) {
 		if _, _, ok := identify(pid); !ok {
 			break
 		}
-		if time.Since(begin) > time.Second {
-			t.Fatal("the browser lives a second after its Stead was killed")
+		if time.Since(begin) > 5*time.Second {
+			t.Fatal("the browser lives five seconds after its Stead was killed")
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 	}
-	t.Logf("gone after %v", time.Since(begin))
+	took = time.Since(begin)
 	swept, err := r.Sweep(t.Context())
 	if err != nil || len(swept) != 1 || swept[0].ID != "killed" || !swept[0].Wipe.Clean || swept[0].Created.IsZero() {
 		t.Fatalf("swept %+v, %v", swept, err)
 	}
-	if got := traces(t, v.Cookie.Value, r.dir, os.TempDir()); len(got) > 0 {
-		t.Errorf("left: %v", got)
+	for _, secret := range []stead.Secret{v.Cookie.Value, word} {
+		if got := traces(t, secret, r.dir, os.Getenv("HOME"), os.TempDir()); len(got) > 0 {
+			t.Errorf("left: %v", got)
+		}
 	}
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary folder: %v, %v", left, err)
 	}
+	return took
 }
 
 // Root of a user namespace is root enough to be refused, and any user can be it.

@@ -75,18 +75,19 @@ func (b *Browser) prepare(ctx context.Context, v Visit) (*page, error) {
 		d.put(b.client, p)
 	}
 	b.mu.Unlock()
-	for _, reply := range replies {
-		if err := reply.Wait(ctx, nil); err != nil {
-			return nil, fmt.Errorf("place the banner: %w", err)
-		}
-	}
-	if err := b.client.Call(ctx, "", "Storage.setCookies", map[string]any{
+	cookie := b.client.Send("", "Storage.setCookies", map[string]any{
 		"browserContextId": b.contextID,
 		"cookies": []map[string]any{{
 			"name": v.Cookie.Name, "value": string(v.Cookie.Value), "url": v.Cookie.URL, "path": "/",
 			"httpOnly": v.Cookie.HTTPOnly, "secure": v.Cookie.Secure, "sameSite": v.Cookie.SameSite,
 		}},
-	}, nil); err != nil {
+	})
+	for _, reply := range replies {
+		if err := reply.Wait(ctx, nil); err != nil {
+			return nil, fmt.Errorf("place the banner: %w", err)
+		}
+	}
+	if err := cookie.Wait(ctx, nil); err != nil {
 		return nil, fmt.Errorf("place the cookie: %w", err)
 	}
 	return pages[0], nil
@@ -94,9 +95,7 @@ func (b *Browser) prepare(ctx context.Context, v Visit) (*page, error) {
 
 // navigate goes to the address and looks at how its document was answered. Errors do not repeat the address.
 func (b *Browser) navigate(ctx context.Context, p *page, address string) error {
-	if err := b.client.Call(ctx, p.session, "Network.enable", nil, nil); err != nil {
-		return err
-	}
+	b.client.Send(p.session, "Network.enable", nil)        // is heard before what follows
 	defer b.client.Send(p.session, "Network.disable", nil) // its events name every request
 	var gone struct {
 		LoaderID string `json:"loaderId"`

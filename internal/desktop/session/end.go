@@ -13,7 +13,8 @@ import (
 const (
 	// revokeHead is how long an end waits for the platform before it closes the browser all the same: revoking
 	// first is better, but an agent who pressed End must not look at the member's page any longer.
-	revokeHead = 400 * time.Millisecond
+	// Together with the browser's own end it stays within half a second.
+	revokeHead = 150 * time.Millisecond
 	// expiryPause is how long a session that ran out here is left to the platform's own clock, whose word the end is.
 	expiryPause = 1200 * time.Millisecond
 	revokeLimit = 5 * time.Second
@@ -62,8 +63,11 @@ func (c *Control) finish(r *run, cause stead.Cause, platform bool) {
 	defer cancel()
 	revoked := make(chan stead.Cause, 1)
 	head, pause := revokeHead, time.Duration(0)
-	if cause == stead.CauseExpired { // the page closes on the second; the platform is asked a little later
+	switch cause {
+	case stead.CauseExpired: // the page closes on the second; the platform is asked a little later
 		head, pause = 0, expiryPause
+	case stead.CauseSuspended: // it should have been closed long ago
+		head = 0
 	}
 	if platform {
 		revoked <- cause
@@ -112,6 +116,9 @@ func (c *Control) tellEnd(ctx context.Context, id stead.SessionID, seen stead.Ca
 		seen = stead.CauseSteadClosed
 	}
 	s, err := c.Platform.End(ctx, id, seen)
+	if stead.CodeOf(err) == stead.CodeBadRequest { // a platform of an earlier version, which does not know the cause
+		s, err = c.Platform.End(ctx, id, stead.CauseSteadClosed)
+	}
 	switch {
 	case err != nil:
 		return "", err

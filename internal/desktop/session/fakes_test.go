@@ -30,12 +30,14 @@ type desk struct {
 	public  token.Public
 	signer  ed25519.PrivateKey
 	journal string
+	clock   func() time.Time // the wall clock; nil for the system's
 
 	mu       sync.Mutex
 	diary    []string
 	records  []outbox.Entry
 	fail     map[string]error
 	lost     int             // how many starts lose their answer
+	unknown  stead.Cause     // what this platform's version does not know
 	stalled  map[string]bool // steps that hang until their caller gives up
 	inside   map[string]int  // how many calls hang there at the moment
 	ends     map[stead.SessionID]stead.Cause
@@ -77,7 +79,7 @@ func (d *desk) control() *session.Control { return d.controlOf(me) }
 
 func (d *desk) controlOf(agent session.Agent) *session.Control {
 	c := session.New(session.Config{Outbox: d, Platform: d, Pulse: d, Browsers: launcher{d}, Signer: d.signer, Device: deviceID, Agent: agent, Issuer: issuer,
-		Journal: d.journal, Log: slog.New(slog.DiscardHandler), OnChange: func(s session.State) {
+		Clock: d.clock, Journal: d.journal, Log: slog.New(slog.DiscardHandler), OnChange: func(s session.State) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.states = append(d.states, s)
@@ -210,7 +212,7 @@ func (d *desk) End(_ context.Context, id stead.SessionID, cause stead.Cause) (ap
 	if err := d.did("end"); err != nil {
 		return api.Session{}, err
 	}
-	if !cause.Reportable() {
+	if !cause.Reportable() || cause == d.unknown {
 		return api.Session{}, stead.E(stead.CodeBadRequest, nil)
 	}
 	d.mu.Lock()

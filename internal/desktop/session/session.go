@@ -77,7 +77,8 @@ type Config struct {
 	Issuer   string // of the platform's descriptors: its public address
 	Journal  string // file that names the running session, for recovery after a crash
 	Log      *slog.Logger
-	OnChange func(State) // called after each change, never concurrently, never while a lock is held; may be nil
+	Clock    func() time.Time // the wall clock; nil for the system's
+	OnChange func(State)      // called after each change, never concurrently, never while a lock is held; may be nil
 }
 
 // Ask is what the agent confirmed.
@@ -141,6 +142,7 @@ type Control struct {
 	closed  bool               // no start begins any more
 	tell    sync.Mutex
 
+	woke chan struct{}   // see Woke
 	life context.Context // ends with Close
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -148,7 +150,7 @@ type Control struct {
 
 // New returns a control without a session. Recover should be called before the first Start.
 func New(c Config) *Control {
-	ctl := &Control{Config: c, state: State{Phase: PhaseNone}, journal: journal{path: c.Journal}}
+	ctl := &Control{Config: c, state: State{Phase: PhaseNone}, journal: journal{path: c.Journal}, woke: make(chan struct{}, 1)}
 	ctl.life, ctl.stop = context.WithCancel(context.Background())
 	return ctl
 }

@@ -134,6 +134,24 @@ func TestEnds_S1_10_S2_08(t *testing.T) {
 		"closed window": {func(_ *testing.T, d *desk, _ *session.Control) {
 			d.browsers[0].events <- browser.Event{Kind: browser.Closed, Cause: browser.WindowClosed}
 		}, stead.CauseBrowserClosed},
+		"crashed browser": {func(_ *testing.T, d *desk, _ *session.Control) {
+			d.browsers[0].events <- browser.Event{Kind: browser.Closed, Cause: browser.BrowserGone}
+		}, stead.CauseBrowserCrashed},
+		"hung browser": {func(_ *testing.T, d *desk, _ *session.Control) {
+			d.browsers[0].events <- browser.Event{Kind: browser.Closed, Cause: browser.BrowserHung}
+		}, stead.CauseBrowserHung},
+		"log-off": {func(t *testing.T, _ *desk, c *session.Control) {
+			if _, err := c.End(t.Context(), stead.CauseLoggedOff); err != nil {
+				t.Error(err)
+			}
+		}, stead.CauseLoggedOff},
+		"log-off that took the browser first": {func(t *testing.T, d *desk, c *session.Control) {
+			d.browsers[0].events <- browser.Event{Kind: browser.Closed, Cause: browser.BrowserGone}
+			time.Sleep(20 * time.Millisecond)
+			if _, err := c.End(t.Context(), stead.CauseLoggedOff); err != nil {
+				t.Error(err)
+			}
+		}, stead.CauseLoggedOff},
 		"dead browser": {func(_ *testing.T, d *desk, _ *session.Control) { close(d.browsers[0].events) }, stead.CauseBrowserClosed},
 		"Stead closes": {func(t *testing.T, _ *desk, c *session.Control) {
 			if err := c.Close(t.Context()); err != nil {

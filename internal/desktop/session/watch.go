@@ -28,8 +28,11 @@ func (c *Control) watch(r *run) {
 	defer l.close()
 	ticks := time.NewTicker(lookInterval)
 	defer ticks.Stop()
+	nap := newNap(c.wall(), r.endsAt)
 	expiry := time.NewTimer(time.Until(r.endsAt))
 	defer expiry.Stop()
+	clock := time.NewTicker(napInterval)
+	defer clock.Stop()
 	for {
 		select {
 		case o := <-r.stop:
@@ -42,9 +45,17 @@ func (c *Control) watch(r *run) {
 		case <-expiry.C:
 			c.finish(r, stead.CauseExpired, false)
 			return
+		case <-c.woke:
+			if c.overslept(r, l, nap) {
+				return
+			}
+		case <-clock.C:
+			if c.overslept(r, l, nap) {
+				return
+			}
 		case e, ok := <-r.browser.Events():
 			if cause := eventCause(e, ok); cause != "" {
-				c.finish(r, cause, false)
+				c.finish(r, c.unlessLoggedOff(r, cause), false)
 				return
 			}
 		case now := <-ticks.C:
@@ -120,12 +131,16 @@ func (l *looker) close() {
 
 func eventCause(e browser.Event, ok bool) stead.Cause {
 	switch {
-	case !ok || e.Kind == browser.Closed:
-		return stead.CauseBrowserClosed
-	case e.Kind == browser.EndClicked:
+	case ok && e.Kind == browser.EndClicked:
 		return stead.CauseBanner
+	case ok && e.Kind != browser.Closed:
+		return ""
+	case e.Cause == browser.BrowserGone:
+		return stead.CauseBrowserCrashed
+	case e.Cause == browser.BrowserHung:
+		return stead.CauseBrowserHung
 	}
-	return ""
+	return stead.CauseBrowserClosed
 }
 
 // look asks for the session's state, as a heartbeat when one is due. It returns the cause once the session has

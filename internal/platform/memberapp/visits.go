@@ -94,6 +94,12 @@ func howItEnded(cause string) string {
 		return "The support agent signed out."
 	case "connection_lost":
 		return "Support's connection was lost."
+	case "browser_crashed", "browser_hung":
+		return "Support's browser stopped working."
+	case "logged_off":
+		return "Support switched the computer off, or logged off."
+	case "suspended":
+		return "Support's computer went to sleep."
 	case "device_revoked":
 		return "The machine that support used was taken out of service."
 	}
