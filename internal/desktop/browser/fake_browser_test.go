@@ -224,8 +224,8 @@ func TestABrowserEndsWithItsKilledStead(t *testing.T) {
 	if err := own.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if !dies(pid, time.Second) {
-		t.Error("the browser lives a second after its Stead was killed")
+	if !dies(pid, 5*time.Second) { // a fake that is built for finding races takes a second to exit
+		t.Error("the browser lives after its Stead was killed")
 	}
 	if swept, err := r.Sweep(t.Context()); err != nil || len(swept) != 1 || swept[0].ID != "s1" || swept[0].Killed || !swept[0].Wipe.Clean {
 		t.Errorf("swept %+v, %v", swept, err)
@@ -247,7 +247,7 @@ func TestSweepEndsABrowserThatOutlivedItsStead(t *testing.T) {
 	if err != nil || len(swept) != 1 || swept[0].Killed != outlived || !swept[0].Wipe.Clean {
 		t.Errorf("swept %+v, %v", swept, err)
 	}
-	if !dies(pid, 500*time.Millisecond) {
+	if !dies(pid, 2*time.Second) {
 		t.Error("the browser lives")
 	}
 }

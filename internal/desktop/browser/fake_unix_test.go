@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -54,16 +55,12 @@ func obstruct(t *testing.T, dir string) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	released := false
-	release = func() {
-		if !released {
-			released = true
-			if err := f.Chmod(0o700); err != nil {
-				t.Error(err)
-			}
-			f.Close()
+	release = sync.OnceFunc(func() {
+		if err := f.Chmod(0o700); err != nil {
+			t.Error(err)
 		}
-	}
+		f.Close()
+	})
 	t.Cleanup(release)
 	return release
 }
