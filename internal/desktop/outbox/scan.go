@@ -69,9 +69,9 @@ const (
 	wrongProof
 )
 
-// windows shows visit the file piece by piece. Visit looks at what begins in the first n bytes, may read beyond them,
+// piecewise shows visit the file piece by piece. Visit looks at what begins in the first n bytes, may read beyond them,
 // and returns where it goes on, at least n.
-func windows(ctx context.Context, r io.ReaderAt, size int64, visit func(at int64, b []byte, n int) int) error {
+func piecewise(ctx context.Context, r io.ReaderAt, size int64, visit func(at int64, b []byte, n int) int) error {
 	buf := make([]byte, windowSize+maxSealed)
 	for at := int64(0); at < size; {
 		if err := ctx.Err(); err != nil {
@@ -101,7 +101,7 @@ func readWhatCan(r io.ReaderAt, b []byte, at int64) {
 // scan makes both passes. A card that the sealer does not open is reported, and its records stay closed.
 func scan(ctx context.Context, r io.ReaderAt, size int64, s Sealer) (*finds, error) {
 	f := &finds{heads: map[mark][]byte{}, acked: map[mark]bool{}, given: map[mark]bool{}}
-	if err := windows(ctx, r, size, f.landmarks); err != nil {
+	if err := piecewise(ctx, r, size, f.landmarks); err != nil {
 		return nil, err
 	}
 	for _, c := range f.cards {
@@ -116,7 +116,7 @@ func scan(ctx context.Context, r io.ReaderAt, size int64, s Sealer) (*finds, err
 	if len(f.keys) == 0 {
 		return f, nil
 	}
-	return f, windows(ctx, r, size, func(at int64, b []byte, n int) int { return f.records(ctx, at, b, n) })
+	return f, piecewise(ctx, r, size, func(at int64, b []byte, n int) int { return f.records(ctx, at, b, n) })
 }
 
 // maxLandmarks bounds what one file may claim of each kind.

@@ -56,7 +56,7 @@ func TestScanningEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	found.keys = whole.keys
-	err = windows(ctx, bytes.NewReader(data), int64(len(data)), func(at int64, b []byte, n int) int {
+	err = piecewise(ctx, bytes.NewReader(data), int64(len(data)), func(at int64, b []byte, n int) int {
 		cancel()
 		return found.records(ctx, at, b, n)
 	})
