@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"stead/internal/audit"
 	"stead/internal/stead"
 )
@@ -255,5 +257,32 @@ func TestRunRetriesUntilThePlatformIsBack(t *testing.T) {
 	}
 	if s := o.State(); s.LastError != "" || !s.NextTry.IsZero() {
 		t.Errorf("state %+v", s)
+	}
+}
+
+// forgetter is a platform; while it takes a batch, the batch's last record is lost on this machine.
+type forgetter struct {
+	*ledger
+
+	lose func(seq uint64) error
+}
+
+func (f forgetter) PostRecords(ctx context.Context, b Batch) (Ack, error) {
+	ack, err := f.ledger.PostRecords(ctx, b)
+	return ack, errors.Join(err, f.lose(b.Head.Seq))
+}
+
+// TestAnAcknowledgementThatFailsIsReported: it is written beside the next batch, and Drain waits for it.
+func TestAnAcknowledgementThatFailsIsReported(t *testing.T) {
+	o, l := open(t, newPath(t)), newLedger()
+	appendN(t, o, 3)
+	lose := func(seq uint64) error {
+		return o.file.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(pendingBucket).Delete(seqKey(seq)) })
+	}
+	if err := o.Drain(t.Context(), forgetter{l, lose}); stead.CodeOf(err) != stead.CodeOutboxWrite {
+		t.Errorf("got %v", err)
+	}
+	if s := o.State(); s.Acknowledged != 0 || l.head.Seq != 3 {
+		t.Errorf("state %+v, the platform holds %d", s, l.head.Seq)
 	}
 }
