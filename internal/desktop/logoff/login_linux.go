@@ -77,7 +77,7 @@ func (l *login) hold() {
 	var fd dbus.UnixFD
 	call := l.bus.Object(loginName, loginPath).Call(loginManager+".Inhibit", dbus.FlagNoAutoStart, "shutdown", "Stead", "A session is ended first", "delay")
 	if call.Store(&fd) == nil {
-		syscall.CloseOnExec(int(fd)) // a browser that we start must not hold it for us
+		syscall.CloseOnExec(int(fd))                      // a browser that we start must not hold it for us
 		l.delay = os.NewFile(uintptr(fd), "logind delay") //nolint:gosec // a descriptor is never negative
 	}
 }
