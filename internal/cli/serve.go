@@ -50,6 +50,7 @@ type serveConfig struct {
 	Copies       []struct {
 		Folder string `json:"folder"`
 		URL    string `json:"url"`
+		Read   string `json:"read"`
 	} `json:"copies"`
 	Witness struct {
 		URL string `json:"url"`
