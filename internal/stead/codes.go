@@ -55,6 +55,7 @@ const (
 	CodeLedgerBroken     Code = "ledger_broken"
 	CodeLedgerUnusable   Code = "ledger_unusable"
 	CodeLogForked        Code = "log_forked"
+	CodeLogWithheld      Code = "log_withheld"
 	CodeStatementInvalid Code = "statement_invalid"
 	CodeLegalHold        Code = "legal_hold"
 	CodeSessionOpen      Code = "session_open"
@@ -136,6 +137,7 @@ var wordings = map[Code]wording{
 	CodeLedgerBroken:     {"The ledger is not what was signed.", "Keep the data as it is, as evidence, and compare it with the last good copy and its checkpoint."},
 	CodeLedgerUnusable:   {"There is nothing here that could be verified.", "Give the platform's data folder or its platform.db, and readable key and checkpoint files."},
 	CodeLogForked:        {"The platform's ledger contradicts what it showed this machine before, so nothing is started.", "Tell IT at once: its history was changed, or it was set back to a backup and that was not declared."},
+	CodeLogWithheld:      {"The platform took records from this machine, and its ledger does not show them.", "Tell IT: the ledger stands still, or leaves records out. After twenty minutes no session is started from here until they are in it."},
 	CodeStatementInvalid: {"The statement is not signed by enough of the people who may sign it, or does not fit this ledger.", "Check which keys signed it and which ledger it names; two recovery keys are needed."},
 	CodeLegalHold:        {"A legal hold keeps this person's records from being erased.", "Ask whoever placed the hold to release it first."},
 	CodeSessionOpen:      {"A session with this person is open.", "End it first; then try again."},
