@@ -1440,14 +1440,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
 	EraseMember(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
 	PlaceHoldWithBody(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2058,7 +2058,7 @@ func (c *Client) EraseMember(ctx context.Context, memberID MemberID, params *Era
 	return c.Client.Do(req)
 }
 
-// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes any type of body and a specified content type.
 //
@@ -2075,7 +2075,7 @@ func (c *Client) PlaceHoldWithBody(ctx context.Context, memberID MemberID, param
 	return c.Client.Do(req)
 }
 
-// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4322,14 +4322,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
 	EraseMemberWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error)
 
-	// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
 	PlaceHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error)
 
-	// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6417,7 +6417,7 @@ func (c *ClientWithResponses) EraseMemberWithResponse(ctx context.Context, membe
 	return ParseEraseMemberResponse(rsp)
 }
 
-// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6430,7 +6430,7 @@ func (c *ClientWithResponses) PlaceHoldWithBodyWithResponse(ctx context.Context,
 	return ParsePlaceHoldResponse(rsp)
 }
 
-// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7842,7 +7842,7 @@ type ServerInterface interface {
 	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
 	// (POST /v1/members/{member_id}/erasure)
 	EraseMember(w http.ResponseWriter, r *http.Request, memberID MemberID, params EraseMemberParams)
-	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	// (POST /v1/members/{member_id}/hold)
 	PlaceHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params PlaceHoldParams)
 	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
@@ -10654,7 +10654,7 @@ type StrictServerInterface interface {
 	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
 	// (POST /v1/members/{member_id}/erasure)
 	EraseMember(ctx context.Context, request EraseMemberRequestObject) (EraseMemberResponseObject, error)
-	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	// (POST /v1/members/{member_id}/hold)
 	PlaceHold(ctx context.Context, request PlaceHoldRequestObject) (PlaceHoldResponseObject, error)
 	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
@@ -11840,20 +11840,20 @@ var swaggerSpec = []string{
 	"dC5uBng5N62527XucXWySXO9ty0HJWzmrlQbgrVjCK7OicfTJFXw2Qj8anzPoDz3S0feHKRjgTd7+uWg",
 	"HqeZoil99T6nKw70LQQNdRl97XvmW7UDRaHw2gLb9XJMzGDoiOI98977bA4M+DryIYSY+8uU4qG8gqbw",
 	"zLaD+18avPbMCMEOjxcRcEgStIcIKcHefjgdEU3VyJg8VKQQfO4CdPYS7sTItNzQmksaGLvIHhbDlszm",
-	"vzkUjnDtn1S5jsvXIcFjCQVQtTMahy/8uxJjtHATIXJY6nGTWI+tg4LeOrGFho4nHCvb1FBi8McbbNX5",
-	"rvCXee7vHfufQBHRO9S+dNymddtcNEp7k8XCnTTXNEWuPVprT5MVSPBH57Pg3HxjSJM5vdwpg3qVI3YX",
-	"Isb8r6bnyFbNwogWRXD6ttUSJcGH7//wPljY+yQWTfKwPGjxj5ukXfzYCKdYolvV3+BhnJYzZrv39k+A",
-	"Y0uJi7rbwVeZAW91TvnCosW33IhHG+XBa8OwT0nt1o3JLxyIlpQrRw8ZpCwDldhSsfAS51LCJRNV0PHD",
-	"F9sYufRbBRWo4PaKPqLn+FNzNHOnC39dgnLfHdqJb7p+dDH9QZFqcNg0GBkG9WPgOxyfpzy7AdAnX0/p",
-	"S/Z7sf3vSyE241sz/VO8951QLAhtbquLZnKHU1QOVOop0B25wGf1K5/L0TdPJI9zyrgvGz4kTdiG5L8T",
-	"RVzQddNrxfdiUpoVBVm5ohN72wQu5TwgDUW8mTeQLnwrwDhJvJVMw8+2xdwfX9KEF5v9e4kaxGNzFvzI",
-	"GJ0G8+chPRGmyIxxpnLvvTA9nKAkNlLeFSsxz5/VPbb++GTVbh39hQnL3VoVoSv/5JAa7KPVR77m1zZ6",
-	"8y2sfR9fRx23FEkNcXDNaEG+uXtCVOJqXUilICFT7HTorhe2ieHbu+lPV+WOIExB2RI7QX61Lk/YpvIL",
-	"083LzjInDqugvc9B6ecRHqiOtxWqc1lYA9Wqyywl4xoyQm0Np/vUOFG7yAU7H3T6M6+BZtiYq2dQpTbA",
-	"o6nsu/f/8HGTpt1ZZ6hNfYFIm2q3GGzRgRZi4TIAvG9opWmCMSSw4kgo6GXV5RT/ve5idbiDvm6K2DFf",
-	"/+iz63ZcgxCmGnAz5dPQErzJOZthSYrtT7tdrHNV/xi7Z83gp1EJquEuN4DhhM1oTKvBz7/+4z/r5Z0R",
-	"21VoqzFRneAUs7q1Wl3XbxG8PdHLuh3QxiTP3rx5RR5RxdJGQtGyvKV8FYWCVGInZzcHLcvR1fur/w4A",
-	"AP//",
+	"vzkUjnDtn1S5jsvnLfHYNGS+DmkeSyiAqp1ROnzh35VIowWdCJHDUpWbxHpyHZT11okzNIA8QVmZp4YS",
+	"gz/2YKvRd4XFzHN/H9n/BIqI3q32peM5rVvootHbmywi7qS5plly7elaO5usQII/Up8F5+kbA5vM6eVO",
+	"9dirTLG7QDHmlzW9SLZqGUa0KIJTua1WKQk+fP+H983CniixKJOH5UGLgtwk7aLIRjjFEuCq/gYP6bSc",
+	"NNvVt39iHFtNXNRdEL7KzHiro8oXFi2+FUc8CikPXjOG/Utqd29MfuFAtKRcOXrIIGUZqMSWkIWXO5cS",
+	"Lpmogk4gvgjHyKXfKqhABbda9BE9x5+aI5s7XfvrEpT77tDOfdMNpIvpD4pUg8Om8cgwqB8D3+EQPeXZ",
+	"DYA++XpKYrLfi+1/XwqxmeCa6Z/iffCEYqFoc4tdNMM7nKJyoFJPge7IET6rX/lcjr55InmcU8Z9OfEh",
+	"acI2Kv+dKOKCrpseLL5Hk9KsKMjKFaPYWyhwKecBaSjizbyBdOFbBMZJ4q1kGn62ref++JImvPDs30vU",
+	"IB6bM+JHxug0mD8P6YkwRWaMM5V774Xp4QQlscHyrliJef6s7r31xyerdkvpL0xY7jarCF35J4fUYB+t",
+	"PvK1wLYBnG9t7fv7Ouq4pUhqiINrRgvyzd0TohJXA0MqBQmZYgdEd+2wTRjf3k1/uip3BGEKypbYIfKr",
+	"dXnC9pVfmG5edpY/cVgFbX8OSj+P8KB1vN1QnePC2qhWvWYpGdeQEWprO92nxonaRS7YEaHTn3kNNMOG",
+	"XT2DKrUBHk1x373/h4+bNG3QOkNt6gtE2lS79WCLDrQQC5cZ4H1DK01zjCGBFUdCQY+rLqf473V3q8Md",
+	"AHZTxI7/+kefXc/jGocw1YCbKZ+eluBNztkMS1Vs39rtIp6r+sfY/WsGP41KUA13uQEMJ2xGY1qNf/71",
+	"H/9ZL++M2G5DWw2L6sSnmNUt1+p6f4vg7Yle1m2CNiZ59ubNK/KIKpY2EoqW5S3lqysUpBI7PLs5aFmO",
+	"rt5f/XcAAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
