@@ -48,7 +48,7 @@ func TestMembersAreErasedHeldAndReleased(t *testing.T) {
 		wantRefused(t, code, errOut, want)
 	}
 	says("Nobody is held.", "members", "holds")
-	refused(stead.CodeMemberNotFound, "members", "erase", "m-9")
+	refused(stead.CodeBadRequest, "members", "erase", "m-9")
 	refused(stead.CodeStaffEnabled, "staff", "erase", "st-lena")
 	says("m-1 is held since 20", "members", "hold", "m-1")
 	says("st-lena is held since 20", "staff", "hold", "st-lena")
