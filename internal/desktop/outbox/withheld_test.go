@@ -108,6 +108,8 @@ func TestRunTellsOfALogThatKeepsRecordsOut(t *testing.T) {
 		if err := o.Close(); err != nil {
 			t.Error(err)
 		}
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 }
