@@ -19,7 +19,7 @@ var desktopsOwn = []stead.Code{
 	stead.CodeSignInFailed, stead.CodeDescriptorMismatch, stead.CodeNotEnrolled,
 	stead.CodeOutboxDamaged, stead.CodeOutboxWrite,
 	stead.CodeOutboxFull, stead.CodeOutboxRecovered,
-	stead.CodeLedgerBroken, stead.CodeLedgerUnusable, stead.CodeLogForked, stead.CodeStatementInvalid, stead.CodeStaffEnabled,
+	stead.CodeLedgerBroken, stead.CodeLedgerUnusable, stead.CodeLogForked, stead.CodeLogWithheld, stead.CodeStatementInvalid, stead.CodeStaffEnabled,
 	stead.CodeUnreachable, stead.CodeVersion,
 	stead.CodeKeyringMissing, stead.CodeKeyringSilent,
 	stead.CodeBrowserMissing, stead.CodeBrowserAsRoot, stead.CodeBrowserSilent,

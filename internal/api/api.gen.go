@@ -1458,14 +1458,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
 	EraseMember(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
 	PlaceHoldWithBody(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2076,7 +2076,7 @@ func (c *Client) EraseMember(ctx context.Context, memberID MemberID, params *Era
 	return c.Client.Do(req)
 }
 
-// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHoldWithBody Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes any type of body and a specified content type.
 //
@@ -2093,7 +2093,7 @@ func (c *Client) PlaceHoldWithBody(ctx context.Context, memberID MemberID, param
 	return c.Client.Do(req)
 }
 
-// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4340,14 +4340,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/members/{member_id}/erasure (the `EraseMember` operationId).
 	EraseMemberWithResponse(ctx context.Context, memberID MemberID, params *EraseMemberParams, body EraseMemberJSONRequestBody, reqEditors ...RequestEditorFn) (*EraseMemberResponse, error)
 
-	// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/members/{member_id}/hold (the `PlaceHold` operationId).
 	PlaceHoldWithBodyWithResponse(ctx context.Context, memberID MemberID, params *PlaceHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PlaceHoldResponse, error)
 
-	// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6435,7 +6435,7 @@ func (c *ClientWithResponses) EraseMemberWithResponse(ctx context.Context, membe
 	return ParseEraseMemberResponse(rsp)
 }
 
-// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHoldWithBodyWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -6448,7 +6448,7 @@ func (c *ClientWithResponses) PlaceHoldWithBodyWithResponse(ctx context.Context,
 	return ParsePlaceHoldResponse(rsp)
 }
 
-// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+// PlaceHoldWithResponse Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7860,7 +7860,7 @@ type ServerInterface interface {
 	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
 	// (POST /v1/members/{member_id}/erasure)
 	EraseMember(w http.ResponseWriter, r *http.Request, memberID MemberID, params EraseMemberParams)
-	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	// (POST /v1/members/{member_id}/hold)
 	PlaceHold(w http.ResponseWriter, r *http.Request, memberID MemberID, params PlaceHoldParams)
 	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
@@ -10672,7 +10672,7 @@ type StrictServerInterface interface {
 	// EraseMember Erase a member for good. What happened stays, without what tells who it was. Erasing again answers the first time
 	// (POST /v1/members/{member_id}/erasure)
 	EraseMember(ctx context.Context, request EraseMemberRequestObject) (EraseMemberResponseObject, error)
-	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before
+	// PlaceHold Place a legal hold on a member. As long as it stands, nothing of them is erased. Who is held stays held as before; the reason is recorded
 	// (POST /v1/members/{member_id}/hold)
 	PlaceHold(ctx context.Context, request PlaceHoldRequestObject) (PlaceHoldResponseObject, error)
 	// ReleaseHold Release the legal hold on a member. Without one, nothing happens
@@ -11859,20 +11859,20 @@ var swaggerSpec = []string{
 	"txTxJxb30U2YXN3Nor5r0FeYSvXNo2KxU3/rgEgLChpKO52LmwF+vJzW3O1a97g62aT5/LktByVs5j45",
 	"NwRrxxB8ICgeT5NUwWcj8KvxPYPy3C8deXOQjgXe7OmXg3qcZoqm9NX7nK440LcQNNRl9LX/MoBVO1AU",
 	"Cj/OYLtejokZDB1R/A6/9z6bAwO+jnwIIeb+k1HxUF5BU3hm28H9Fw1ee2aEYIfHiwg4JAnaQ4SUYG8/",
-	"nI6IpmpkTB4qUgg+dwE6+5HyxMi03NCaSxoYu8geFsOWzOZnDoUjXPsvVa7j8nVI8FhCAVTtjMbhA/+p",
-	"xBgt3ESIHJZ63CTWY+ugoLdObKGh4wnHyjY1lBj88QZbdb4r/GXu+6+r/f9AEdEvxX3puE3rm3rRKO1N",
-	"Fgt30lzTFLn2aK09TVYgwR+dz4Jz840hTeb0cqcM6lWO2F2IGPO/mp4jWzULI1oUwenbVkuUBG++/9P7",
-	"YGHvk1g0ycPyoMU/bpJ28WMjnGKJblW/g4dxWs6Y+5pI7wQ4tpS4qLsdfJUZ8FbnlC8sWnzLjXi0UR68",
-	"Ngz7lNRu3Zj8woFoSbly9JBByjJQiS0VCz9yXUq4ZKIKOn74Yhsjl36roAIVfL2ij+g5/tQczdzpwl+X",
-	"oNx7h3bim64fXUx/UKQaHDYNRoZB/Rj4DsfnKc9uAPTJ11P6kv1RbP/HUojN+NZM/xS/i08oFoQ23+SL",
-	"ZnKHU1QOVOop0B25wGf1I5/L0TdPJI9zyrgvGz4kTdiG5H8QRVzQddNrxfdiUpoVBVm5ohP7tQlcynlA",
-	"Gop4M28gXfhWgHGSeCuZhp9ti7k/v6QJP2z2nyVqEI/NWfAjY3QazJ+H9ESYIjPGmcq998L0cIKS2Eh5",
-	"V6zE3H9W99j685NVu3X0FyYs99WqCF35O4fUYB+tPvI1v7bRm29h7fv4Ouq4pUhqiINrRgvyzd0TohJX",
-	"60IqBQmZYqdD9xFlmxi+vZv+dFXuCMIUlC2xE+RX6/KEbSq/MN287Cxz4rAK2vsclH4e4YHqeFuhOpeF",
-	"NVCtusxSMq4hI9TWcLpXjRO1i1yw80GnP/MaaIaNuXoGVWoDPJrKvnv/Tx83adqddYba1BeItKl2i8EW",
-	"HWghFi4DwPuGVpomGEMCK46Egl5WXU7xP+suVoc76OumiB3z9bc+u27HNQhhqgE3Uz4NLcGbnLMZlqTY",
-	"/rTbxTpX9cXYd9YMfhqVoBrucgMYTtiMxrQa/Pz7f/+fenlnxHYV2mpMVCc4xaxurVbX9VsEb0/0sm4H",
-	"tDHJszdvXpFHVLG0kVC0LG8pX0WhIJXYydnNQctydPX+6v8FAAD//w==",
+	"nI6IpmpkTB4qUgg+dwE6+5HyxMi03NCaSxoYu8geFsOWzOZnDoUjXPsvVa7j8nlLPDYNma9DmscSCqBq",
+	"Z5QOH/hPJdJoQSdC5LBU5SaxnlwHZb114gwNIE9QVuapocTgjz3YavRdYTFz33917f8Hioh+Qe5Lx3Na",
+	"39qLRm9vsoi4k+aaZsm1p2vtbLICCf5IfRacp28MbDKnlzvVY68yxe4CxZhf1vQi2aplGNGiCE7ltlql",
+	"JHjz/Z/eNwt7osSiTB6WBy0KcpO0iyIb4RRLgKv6HTyk03LS3FdGeifGsdXERd0F4avMjLc6qnxh0eJb",
+	"ccSjkPLgNWPYv6R298bkFw5ES8qVo4cMUpaBSmwJWfjx61LCJRNV0AnEF+EYufRbBRWo4KsWfUTP8afm",
+	"yOZO1/66BOXeO7Rz33QD6WL6gyLV4LBpPDIM6sfAdzhET3l2A6BPvp6SmOyPYvs/lkJsJrhm+qf4vXxC",
+	"sVC0+VZfNMM7nKJyoFJPge7IET6rH/lcjr55InmcU8Z9OfEhacI2Kv+DKOKCrpseLL5Hk9KsKMjKFaPY",
+	"r1DgUs4D0lDEm3kD6cK3CIyTxFvJNPxsW8/9+SVN+MGz/yxRg3hszogfGaPTYP48pCfCFJkxzlTuvRem",
+	"hxOUxAbLu2Il5v6zuvfWn5+s2i2lvzBhua9ZRejK3zmkBvto9ZGvBbYN4Hxra9/f11HHLUVSQxxcM1qQ",
+	"b+6eEJW4GhhSKUjIFDsguo8r24Tx7d30p6tyRxCmoGyJHSK/WpcnbF/5henmZWf5E4dV0PbnoPTzCA9a",
+	"x9sN1TkurI1q1WuWknENGaG2ttO9apyoXeSCHRE6/ZnXQDNs2NUzqFIb4NEU9937f/q4SdMGrTPUpr5A",
+	"pE21Ww+26EALsXCZAd43tNI0xxgSWHEkFPS46nKK/1l3tzrcAWA3Rez4r7/12fU8rnEIUw24mfLpaQne",
+	"5JzNsFTF9q3dLuK5qi/Gvr9m8NOoBNVwlxvAcMJmNKbV+Off//v/1Ms7I7bb0FbDojrxKWZ1y7W63t8i",
+	"eHuil3WboI1Jnr1584o8ooqljYSiZXlL+eoKBanEDs9uDlqWo6v3V/8vAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

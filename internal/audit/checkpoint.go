@@ -82,6 +82,7 @@ type LogKeys struct {
 	verifiers note.Verifiers
 	now       note.Verifiers // see OpenNewest; nil when that is all of them
 	followed  int
+	people    RecoveryKeys // see People
 }
 
 // ParseLogKeys reads verifier keys, one a line; empty lines and those that begin with # are passed over.

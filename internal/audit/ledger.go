@@ -47,19 +47,21 @@ type StoredHash struct {
 
 // LedgerBroken says what is the first thing wrong with a ledger.
 type LedgerBroken struct {
-	Position int64 // of the record in the log; -1 when no single record is to blame or it is not in the log
-	Index    int64 // of the record in the order of arrival; 0 when none is to blame
-	What     string
+	// Place is the record's position in the log, from 0; those that are not in it count on from there. -1 when no single
+	// record is to blame.
+	Place int64
+	Index int64 // in the order of arrival; 0 when no single record is to blame or that order is not at hand
+	What  string
 }
 
 func (e *LedgerBroken) Error() string {
-	if e.Index == 0 {
+	if e.Place < 0 {
 		return e.What
 	}
-	if e.Position < 0 {
-		return fmt.Sprintf("record %d %s", e.Index, e.What)
+	if e.Index != 0 && e.Index != e.Place+1 { // only in a log whose order is not that of the arrivals
+		return fmt.Sprintf("record at place %d (%d to arrive): %s", e.Place, e.Index, e.What)
 	}
-	return fmt.Sprintf("record %d (position %d) %s", e.Index, e.Position, e.What)
+	return fmt.Sprintf("record at place %d: %s", e.Place, e.What)
 }
 
 // LedgerProof is what was proven about a ledger.
@@ -70,8 +72,10 @@ type LedgerProof struct {
 	Checkpoints int64      // checkpoints that agree with the records
 	Unknown     int64      // of these, older ones signed by keys that were not given
 	Chains      int        // devices' epochs, each without a gap that no record of the platform explains
-	Statements  int64      // statements about the log, each with its record
 	Bridged     int64      // records of devices that the log does not hold, as records of the platform say (ChainBridged)
+	Intents     Intents
+	Strange     int64    // records of devices about a session that no record before them starts
+	Stated      []Stated // what the statements say, by place
 }
 
 // LedgerCheck says against what a ledger is verified.
@@ -114,6 +118,7 @@ type ledgerVerifier struct {
 	read   int64
 	chains chains
 	keyed  *custody
+	asked  answers
 
 	note  []byte // the next signed checkpoint; nil when there is none
 	claim Checkpoint
@@ -121,7 +126,7 @@ type ledgerVerifier struct {
 }
 
 func newLedgerVerifier(check LedgerCheck) *ledgerVerifier {
-	return &ledgerVerifier{LedgerCheck: check, chains: chains{}}
+	return &ledgerVerifier{LedgerCheck: check, chains: chains{}, asked: newAnswers()}
 }
 
 // run does everything before and after the records, which read hands to take.
@@ -130,7 +135,7 @@ func (v *ledgerVerifier) run(src LedgerSource, read func() error) error {
 	defer stopNotes()
 	v.nextNote = nextNote
 	var err error
-	if v.keyed, err = newCustody(src); err != nil {
+	if v.keyed, err = newCustody(src, v.Keys.people); err != nil {
 		return err
 	}
 	if err := v.advance(); err != nil {
@@ -150,6 +155,7 @@ func (v *ledgerVerifier) run(src LedgerSource, read func() error) error {
 		return err
 	}
 	v.proof.Chains = len(v.chains)
+	v.proof.Intents, v.proof.Strange = v.asked.count()
 	return v.chains.compare(heads)
 }
 
@@ -172,7 +178,7 @@ func (v *ledgerVerifier) readInOrder(src LedgerSource) error {
 }
 
 func whole(format string, args ...any) error {
-	return &LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
+	return &LedgerBroken{Place: -1, What: fmt.Sprintf(format, args...)}
 }
 
 // take is given the records one after the other: first those of the log, by position, and then, with the position -1, the
@@ -183,11 +189,11 @@ func (v *ledgerVerifier) take(position int64, f *finding) error {
 		v.Progress(v.read)
 	}
 	broken := func(format string, args ...any) error {
-		return &LedgerBroken{Position: position, Index: f.index, What: fmt.Sprintf(format, args...)}
+		return &LedgerBroken{Place: v.read - 1, Index: f.index, What: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case position >= 0 && position != v.tree.Size():
-		return &LedgerBroken{Position: v.tree.Size(), What: fmt.Sprintf("position %d of the log is missing: position %d comes in its place", v.tree.Size(), position)}
+		return &LedgerBroken{Place: v.tree.Size(), What: fmt.Sprintf("is missing: position %d of the log comes in its place", position)}
 	case f.missing:
 		return broken("is in the log and is not there")
 	case position < 0 && f.index <= v.last:
@@ -210,11 +216,13 @@ func (v *ledgerVerifier) take(position int64, f *finding) error {
 		return broken("%s", what)
 	}
 	v.proof.Bridged += bridged
+	v.asked.take(f)
 	if f.stated != nil {
-		v.proof.Statements++
-		if what := v.keyed.take(v.read-1, f.stated); what != "" {
+		said, what := v.keyed.take(v.read-1, f.stated)
+		if what != "" {
 			return broken("%s", what)
 		}
+		v.proof.Stated = append(v.proof.Stated, said)
 	}
 	if position < 0 {
 		return nil

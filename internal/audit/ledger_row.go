@@ -16,6 +16,9 @@ type finding struct {
 	differs    string // the first column that does not repeat the record
 	leaf       [32]byte
 
+	kind                Kind
+	event, session, ref [16]byte // zero for none
+
 	chain  chainID // of a device's record, with its place in it; zero for the platform's
 	seq    uint64
 	prev   [32]byte
@@ -35,6 +38,7 @@ func (f *finding) look(row *LedgerRow) {
 	}
 	f.leaf = Leaf(row.Envelope)
 	f.differs = row.Columns.differ(&v, &f.leaf)
+	f.kind, f.event, f.session, f.ref = v.kind, v.event, v.session, v.ref
 	switch {
 	case v.kind.FromDevice():
 		f.chain, f.seq, f.prev = chainID{v.device, v.epoch}, v.seq, v.prev

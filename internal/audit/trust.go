@@ -74,7 +74,7 @@ func (f KeyFile) Follow(statements [][]byte) (LogKeys, error) {
 		return LogKeys{}, err
 	}
 	now, err := ParseLogKeys(strings.Join(good, "\n"))
-	keys.now, keys.followed = now.verifiers, followed
+	keys.now, keys.followed, keys.people = now.verifiers, followed, f.recovery
 	return keys, err
 }
 
@@ -163,12 +163,13 @@ func readStated(kind Kind, body []byte) *stated {
 type custody struct {
 	notes   map[string][]byte // statements by digest that no record has named yet; nil when the source has none
 	growing bool
+	people  RecoveryKeys     // as far as the reader knows them
 	line    []string         // the log's keys so far, each once
 	ended   map[signer]int64 // the place of the record that took a key's word away; its checkpoints up to there count
 }
 
-func newCustody(src LedgerSource) (*custody, error) {
-	c := &custody{ended: map[signer]int64{}}
+func newCustody(src LedgerSource, people RecoveryKeys) (*custody, error) {
+	c := &custody{people: people, ended: map[signer]int64{}}
 	from, ok := src.(StatementSource)
 	if !ok {
 		return c, nil
@@ -190,22 +191,26 @@ func newCustody(src LedgerSource) (*custody, error) {
 }
 
 // take is given each record about the log's keys or a restore with its place. It says what is wrong with it.
-func (c *custody) take(place int64, s *stated) (what string) {
+func (c *custody) take(place int64, s *stated) (said Stated, what string) {
+	said = Stated{Place: place, Compromised: s.compromised}
 	if s.bad != "" {
-		return "does not say what was stated about the log: " + s.bad
+		return said, "does not say what was stated about the log: " + s.bad
 	}
 	if c.notes != nil {
 		n, ok := c.notes[s.digest]
 		if !ok {
-			return "names a statement about the log that is not there"
+			return said, "names a statement about the log that is not there"
 		}
 		delete(c.notes, s.digest)
 		if what := s.fits(n); what != "" {
-			return what
+			return said, what
+		}
+		if err := said.read(n, c.people); err != nil {
+			return said, "names a statement about the log that cannot be read: " + err.Error()
 		}
 	}
 	if s.restored {
-		return ""
+		return said, ""
 	}
 	if !slices.Contains(c.line, s.before) {
 		c.line = append(c.line, s.before)
@@ -222,7 +227,7 @@ func (c *custody) take(place int64, s *stated) (what string) {
 	if !slices.Contains(c.line, s.key) {
 		c.line = append(c.line, s.key)
 	}
-	return ""
+	return said, ""
 }
 
 // fits holds a record to the statement that it names.

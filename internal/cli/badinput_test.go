@@ -34,7 +34,11 @@ func wantRefused(t *testing.T, code int, errOut string, want stead.Code) {
 	if code != ExitCode(want) || code == 0 {
 		t.Errorf("exit code %d, want %d", code, ExitCode(want))
 	}
-	if !strings.Contains(errOut, strings.TrimSuffix(want.Sentence(), ".")) || !strings.Contains(errOut, want.Hint()) || strings.Count(errOut, "\n") != 1 {
+	sentence, hint := want.Sentence(), want.Hint()
+	if sayable[want] && strings.HasPrefix(errOut, "stead: "+missing) { // TestWhatIsNotThereIsNamed says where
+		sentence, hint = missing, "Check the path"
+	}
+	if !strings.Contains(errOut, strings.TrimSuffix(sentence, ".")) || !strings.Contains(errOut, hint) || strings.Count(errOut, "\n") != 1 {
 		t.Errorf("a person reads %q", errOut)
 	}
 }

@@ -133,7 +133,7 @@ func (c *careFlags) hold(e *env, who store.Person) error {
 			_, err = fmt.Fprintf(e.out, "%s is held since %s\n", c.ID, h.PlacedAt.Format(time.RFC3339))
 		}
 		if err == nil && before {
-			_, err = fmt.Fprintln(e.out, "That hold stood already, and one stands at a time: the reason given now was not recorded. stead members holds shows the other.")
+			_, err = fmt.Fprintln(e.out, "That hold stood already and goes on; the reason given now was recorded beside its own. Releasing it ends it for all of them.")
 		}
 		return err
 	})
@@ -176,7 +176,7 @@ func (c *holdsCommand) Run(e *env) error {
 			if by == "" {
 				by = "operator"
 			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", who, h.PlacedAt.Format(time.RFC3339), by, h.Reason)
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", who, h.PlacedAt.Format(time.RFC3339), by, strings.Join(append([]string{h.Reason}, h.Further...), "; also: "))
 		}
 		return w.Flush()
 	})

@@ -48,13 +48,14 @@ func TestMembersAreErasedHeldAndReleased(t *testing.T) {
 		wantRefused(t, code, errOut, want)
 	}
 	says("Nobody is held.", "members", "holds")
-	refused(stead.CodeMemberNotFound, "members", "erase", "m-9")
+	refused(stead.CodeBadRequest, "members", "erase", "m-9")
 	refused(stead.CodeStaffEnabled, "staff", "erase", "st-lena")
 	says("m-1 is held since 20", "members", "hold", "m-1")
 	says("st-lena is held since 20", "staff", "hold", "st-lena")
 	says("asked for by letter", "members", "holds")
 	says("staff st-lena", "members", "holds")
-	says("That hold stood already", "members", "hold", "m-1")
+	says("the reason given now was recorded", "members", "hold", "m-1")
+	says("asked for by letter; also: asked for by letter", "members", "holds")
 	code, _, errOut := command(t, "members", "erase", "m-1", "--reason", "asked for by letter", "--config", config)
 	wantRefused(t, code, errOut, stead.CodeBadRequest) // nobody can be asked here
 	if !strings.Contains(errOut, "m-1 is ") || !strings.Contains(errOut, "--yes") {

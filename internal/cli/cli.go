@@ -107,7 +107,8 @@ func Report(errOut io.Writer, err error) int {
 	}
 	var e *stead.Error
 	if errors.As(err, &e) {
-		_, _ = fmt.Fprintf(errOut, "stead: %s %s\n", e.Sentence(), e.Code.Hint())
+		sentence, hint := say(e)
+		_, _ = fmt.Fprintf(errOut, "stead: %s %s\n", sentence, hint)
 		return ExitCode(e.Code)
 	}
 	_, _ = fmt.Fprintf(errOut, "stead: %v\n", err)

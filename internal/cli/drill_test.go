@@ -370,15 +370,17 @@ func (d *drill) declare(kept string) {
 	d.refused(stead.CodeStatementInvalid, "1 of 2 signatures", append(restored(why...), alice...)...) // one person, and no file for the second
 	d.refused(stead.CodeStatementInvalid, "not a size from", append(restored("--lost", "0", "--why", "less than is there"), alice...)...)
 
+	d.copiesCount(kept)
+
 	out := d.must(append(restored(append(why, "--statement", statement)...), alice...)...)
-	if !strings.Contains(out, "1 of 2 people signed") {
+	if !strings.Contains(out, "1 of 2 people signed") || !strings.Contains(out, "This is going to be declared") || !strings.Contains(out, "reason: disk of node 2 failed") {
 		d.Errorf("%s", out)
 	}
 	d.refused(stead.CodeStatementInvalid, "alice has signed it already", append(restored("--statement", statement), alice...)...)
 	if out := d.must(append([]string{"platform", "sign", "--statement", statement}, bob...)...); !strings.Contains(out, "disk of node 2 failed") || !strings.Contains(out, "Signed as bob.") {
 		d.Errorf("%s", out)
 	}
-	if out := d.must(restored("--statement", statement)...); !strings.Contains(out, "declared") {
+	if out := d.must(restored("--statement", statement)...); !strings.Contains(out, "the positions ") || !strings.Contains(out, "declared") {
 		d.Errorf("%s", out)
 	}
 	d.refused(stead.CodeStatementInvalid, "records, and this one has", restored("--statement", statement)...)

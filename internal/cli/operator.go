@@ -117,64 +117,6 @@ func (c *rotateKeyCommand) Run(e *env) (err error) {
 	return err
 }
 
-// restoredCommand declares that a backup was put back.
-type restoredCommand struct {
-	operatorFlags `embed:""`
-	Lost          int64  `help:"Records the log had before, as far as anybody knows: the size of the newest checkpoint that somebody outside holds." default:"-1"`
-	Checkpoint    string `help:"That checkpoint, instead of --lost." type:"path" placeholder:"FILE"`
-	Why           string `help:"What happened, in one line that everybody may read."`
-	signFlags     `embed:""`
-	Statement     string `help:"The statement: made here when it is not there and one signature is missing, completed when it is." type:"path" placeholder:"FILE"`
-}
-
-// Run declares.
-func (c *restoredCommand) Run(e *env) (err error) {
-	if c.Statement != "" && !absent(c.Statement) && (c.Why != "" || c.Lost >= 0 || c.Checkpoint != "") {
-		return stead.Errorf(stead.CodeBadRequest, "%s is there and says already what happened: leave out --why, --lost and --checkpoint", c.Statement)
-	}
-	i, err := c.idle(e)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, i.Close()) }()
-	statement, complete, err := c.agree(e, i, c.Statement, func() ([]byte, error) { return c.draft(e, i) },
-		func(statement []byte) error { return i.FitsRestored(e.ctx, statement) })
-	if err != nil || !complete {
-		return err
-	}
-	r, err := i.DeclareRestored(e.ctx, statement)
-	if err != nil {
-		return err
-	}
-	lost := grouped("%d to %d are lost", r.Kept.Size, r.Lost-1)
-	if r.Lost == r.Kept.Size {
-		lost = "none that is known of is lost"
-	}
-	_, err = fmt.Fprintf(e.out, "%s: declared. %s records were kept; of the positions in the log, %s. The platform can serve again.\n", r.Origin, grouped("%d", r.Kept.Size), lost)
-	return err
-}
-
-func (c *restoredCommand) draft(e *env, i *platform.Idle) ([]byte, error) {
-	lost := c.Lost
-	switch {
-	case c.Why == "":
-		return nil, stead.Errorf(stead.CodeBadRequest, "--why is missing")
-	case (c.Checkpoint == "") == (c.Lost < 0):
-		return nil, stead.Errorf(stead.CodeBadRequest, "either --lost or --checkpoint says how far the log had come")
-	case c.Checkpoint != "":
-		text, err := readSmall(c.Checkpoint)
-		if err != nil {
-			return nil, err
-		}
-		held, err := i.CheckpointOf(e.ctx, text)
-		if err != nil {
-			return nil, err
-		}
-		lost = held.Size
-	}
-	return i.DraftRestored(e.ctx, lost, c.Why)
-}
-
 // password reads a line from the terminal without showing it.
 func password(e *env, prompt string) (stead.Secret, error) {
 	in := int(os.Stdin.Fd())

@@ -26,7 +26,7 @@ func TestRotateDrill(t *testing.T) {
 
 	second := d.write("second", keyLine(t, d.must(rotate...)))
 	d.must("audit", "verify", "--ledger", data, "--key", second)
-	if out := d.must("audit", "verify", "--ledger", data, "--key", d.path("first")); !strings.Contains(out, "1 handovers lead from the keys") {
+	if out := d.must("audit", "verify", "--ledger", data, "--key", d.path("first")); !strings.Contains(out, "1 handover followed, from the keys") {
 		t.Errorf("the handover was not followed: %s", out)
 	}
 	d.open()
@@ -65,7 +65,7 @@ func TestRotateDrill(t *testing.T) {
 		kept += "recovery " + p.vkey + "\n"
 	}
 	oldest := d.write("oldest", kept)
-	if out := d.must("audit", "verify", "--ledger", data, "--key", oldest); !strings.Contains(out, "2 handovers lead from the keys") {
+	if out := d.must("audit", "verify", "--ledger", data, "--key", oldest); !strings.Contains(out, "2 handovers followed, from the keys") {
 		t.Errorf("the handovers were not followed: %s", out)
 	}
 	file := d.path("bundle.zip")
@@ -85,12 +85,12 @@ func (d *drill) atItsAddress(oldest, second string) {
 	at := []string{"audit", "verify", "--ledger", d.demo.platformURL}
 	checkpoint := d.path("checkpoint")
 	d.must(append(at, "--save-checkpoint", checkpoint)...)
-	if out := d.must(append(at, "--key", oldest, "--trusted-checkpoint", checkpoint)...); !strings.Contains(out, "were not read") || !strings.Contains(out, "2 handovers lead") {
+	if out := d.must(append(at, "--key", oldest, "--trusted-checkpoint", checkpoint)...); !strings.Contains(out, "were not read") || !strings.Contains(out, "2 handovers followed") {
 		d.Errorf("%s", out)
 	}
 	d.refused(stead.CodeLedgerBroken, "no known key", append(at, "--key", second)...)
 	token := d.write("token", d.token("st-ines"))
-	if out := d.must(append(at, "--key", oldest, "--token-file", token)...); !strings.Contains(out, "2 statements about the log") || strings.Contains(out, "were not read") {
+	if out := d.must(append(at, "--key", oldest, "--token-file", token)...); !strings.Contains(out, "Signed by alice and bob") || strings.Contains(out, "were not read") {
 		d.Errorf("%s", out)
 	}
 	d.refused(stead.CodeLedgerUnusable, "", append(at, "--token-file", d.write("none", "no token"))...)

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,6 +49,7 @@ type serveConfig struct {
 	Copies       []struct {
 		Folder string `json:"folder"`
 		URL    string `json:"url"`
+		Read   string `json:"read"`
 	} `json:"copies"`
 	Witness struct {
 		URL string `json:"url"`
@@ -121,15 +121,8 @@ func readServeConfig(c *serveCommand) (serveConfig, error) {
 	if err != nil {
 		return f, stead.Errorf(stead.CodeConfigInvalid, "%s: %s", c.Config, reason(err)).Because(err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&f); err != nil {
-		at := dec.InputOffset()
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			at = syntax.Offset
-		}
-		return f, stead.Errorf(stead.CodeConfigInvalid, "%s, line %d: %v", c.Config, line(raw, at), err)
+	if err := decodeConfig(c.Config, raw, &f); err != nil {
+		return f, err
 	}
 	if c.Data != "" {
 		f.Data = c.Data

@@ -38,6 +38,7 @@ type verified struct {
 	audit.LedgerProof
 	own      []string         // verifier keys that the ledger names itself
 	followed int              // handovers that led from the keys that were given to others
+	people   []string         // whose recovery keys were given
 	signed   int64            // of a bundle: chains that their device signed to the end
 	claimed  int64            // of a bundle: records that devices signed to have beyond those
 	tree     bool             // only the hashes were read, not the records
@@ -105,7 +106,7 @@ func (c *verifyCommand) verify(ctx context.Context, progress func(int64)) (v ver
 	var coded *stead.Error
 	switch {
 	case errors.Is(err, sqlite.ErrDamaged):
-		err = &audit.LedgerBroken{Position: -1, What: err.Error()}
+		err = &audit.LedgerBroken{Place: -1, What: err.Error()}
 	case !errors.As(err, &broken) && !errors.As(err, &coded):
 		err = stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", subject, err).Because(err)
 	}
@@ -126,7 +127,7 @@ func (c *verifyCommand) verifyFile(ctx context.Context, progress func(int64)) (v
 	if check.Keys, v.own, err = c.keys(source); err != nil {
 		return v, err
 	}
-	v.followed = check.Keys.Followed()
+	v.followed, v.people = check.Keys.Followed(), check.Keys.People().Names()
 	if check.Trusted, err = c.trusted(check.Keys); err != nil {
 		return v, err
 	}
@@ -186,7 +187,7 @@ func (c *verifyCommand) keys(source keyed) (keys audit.LogKeys, own []string, er
 			return keys, nil, nil // the newest checkpoint, if there is one, will be found to have no known signer
 		}
 		if keys, err = audit.ParseLogKeys(strings.Join(own, "\n")); err != nil {
-			return keys, own, &audit.LedgerBroken{Position: -1, What: err.Error()}
+			return keys, own, &audit.LedgerBroken{Place: -1, What: err.Error()}
 		}
 		return keys, own, nil
 	}
@@ -225,7 +226,7 @@ func (c *verifyCommand) trusted(keys audit.LogKeys) (*audit.Checkpoint, error) {
 	checkpoint, err := keys.Open(text)
 	switch {
 	case errors.Is(err, audit.ErrUnknownKey) && c.Key == "":
-		return nil, &audit.LedgerBroken{Position: -1, What: "the trusted checkpoint was signed by a key that this ledger does not name: it is another ledger, or one written anew"}
+		return nil, &audit.LedgerBroken{Place: -1, What: "the trusted checkpoint was signed by a key that this ledger does not name: it is another ledger, or one written anew"}
 	case err != nil:
 		return nil, stead.Errorf(stead.CodeLedgerUnusable, "%s: %v", c.Trusted, err).Because(err)
 	}

@@ -30,7 +30,7 @@ func (c *verifyCommand) verifyBundle(ctx context.Context, progress func(int64)) 
 	if check.Keys, v.own, err = c.keys(b); err != nil {
 		return v, err
 	}
-	v.followed = check.Keys.Followed()
+	v.followed, v.people = check.Keys.Followed(), check.Keys.People().Names()
 	if check.Trusted, err = c.trusted(check.Keys); err != nil {
 		return v, err
 	}
@@ -63,7 +63,7 @@ func (c *verifyCommand) verifyURL(ctx context.Context, progress func(int64)) (v 
 	if check.Keys, v.own, err = c.keys(log); err != nil {
 		return v, err
 	}
-	v.followed = check.Keys.Followed()
+	v.followed, v.people = check.Keys.Followed(), check.Keys.People().Names()
 	if check.Trusted, err = c.trusted(check.Keys); err != nil {
 		return v, err
 	}

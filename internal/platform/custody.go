@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"os"
 	"slices"
 
 	"stead/internal/audit"
@@ -13,8 +14,9 @@ import (
 
 // Copy is a place outside that gets each checkpoint: one of the two.
 type Copy struct {
-	Folder string
-	URL    string
+	Folder string // must be there when the platform opens
+	URL    string // gets each with PUT
+	Read   string // where what was put is read back; URL when empty
 }
 
 // publisher brings checkpoints to where the configuration says.
@@ -26,12 +28,15 @@ func (c Config) publisher(st store.Store) (*publish.Publisher, error) {
 	to := publish.Config{Witness: c.Witness, People: people, Log: c.Log}
 	for _, place := range c.Copies {
 		switch {
-		case (place.Folder == "") == (place.URL == ""):
-			return nil, stead.Errorf(stead.CodeConfigInvalid, "copies: each has either a folder or a url")
+		case (place.Folder == "") == (place.URL == "") || place.Folder != "" && place.Read != "":
+			return nil, stead.Errorf(stead.CodeConfigInvalid, "copies: each has either a folder, or a url and perhaps where to read it back")
 		case place.Folder != "":
+			if info, err := os.Stat(place.Folder); err != nil || !info.IsDir() {
+				return nil, stead.Errorf(stead.CodeConfigInvalid, "copies: there is no folder %s; mount it or make it (Stead makes none: a copy beside a share that is not mounted would be none)", place.Folder).Because(err)
+			}
 			to.Folders = append(to.Folders, place.Folder)
 		default:
-			to.URLs = append(to.URLs, place.URL)
+			to.URLs = append(to.URLs, publish.Address{Put: place.URL, Read: place.Read})
 		}
 	}
 	return publish.New(st, to)

@@ -44,6 +44,9 @@ func TestCustodyIsChecked(t *testing.T) {
 		"the log's own name": func(c *platform.Config) { c.RecoveryKeys = []string{alice, vkey(t, "localhost:1", 3)} },
 		"neither":            func(c *platform.Config) { c.Copies = []platform.Copy{{}} },
 		"both":               func(c *platform.Config) { c.Copies = []platform.Copy{{Folder: "x", URL: "https://x"}} },
+		"no folder there":    func(c *platform.Config) { c.Copies = []platform.Copy{{Folder: filepath.Join(c.DataDir, "away")}} },
+		"a file":             func(c *platform.Config) { c.Copies = []platform.Copy{{Folder: os.Args[0]}} },
+		"read of a folder":   func(c *platform.Config) { c.Copies = []platform.Copy{{Folder: c.DataDir, Read: "https://x"}} },
 		"in the clear":       func(c *platform.Config) { c.Copies = []platform.Copy{{URL: "http://x.example"}} },
 		"no witness":         func(c *platform.Config) { c.Witness = publish.Witness{URL: "https://x.example", Key: alice} },
 	} {

@@ -55,6 +55,7 @@ const (
 	CodeLedgerBroken     Code = "ledger_broken"
 	CodeLedgerUnusable   Code = "ledger_unusable"
 	CodeLogForked        Code = "log_forked"
+	CodeLogWithheld      Code = "log_withheld"
 	CodeStatementInvalid Code = "statement_invalid"
 	CodeLegalHold        Code = "legal_hold"
 	CodeSessionOpen      Code = "session_open"
@@ -70,21 +71,21 @@ const (
 	CodeVersion          Code = "version_mismatch"
 
 	// The machine.
-	CodeKeyringMissing     Code = "keyring_missing"
-	CodeKeyringSilent      Code = "keyring_silent"
-	CodeBrowserMissing     Code = "browser_missing"
-	CodeBrowserAsRoot      Code = "browser_as_root"
-	CodeBrowserSilent      Code = "browser_silent"
-	CodeBrowserPolicy      Code = "browser_policy"
-	CodeBrowserOpenFailed  Code = "browser_open_failed"
-	CodeBrowserLeft        Code = "browser_left"
-	CodePortTaken          Code = "port_taken"
-	CodeDataReadOnly       Code = "data_read_only"
-	CodeDataNewer          Code = "data_newer"
-	CodeAlreadyRunning     Code = "already_running"
-	CodeNoWindow           Code = "no_window"
-	CodeConfigInvalid      Code = "config_invalid"
-	CodeImportInvalid      Code = "import_invalid"
+	CodeKeyringMissing    Code = "keyring_missing"
+	CodeKeyringSilent     Code = "keyring_silent"
+	CodeBrowserMissing    Code = "browser_missing"
+	CodeBrowserAsRoot     Code = "browser_as_root"
+	CodeBrowserSilent     Code = "browser_silent"
+	CodeBrowserPolicy     Code = "browser_policy"
+	CodeBrowserOpenFailed Code = "browser_open_failed"
+	CodeBrowserLeft       Code = "browser_left"
+	CodePortTaken         Code = "port_taken"
+	CodeDataReadOnly      Code = "data_read_only"
+	CodeDataNewer         Code = "data_newer"
+	CodeAlreadyRunning    Code = "already_running"
+	CodeNoWindow          Code = "no_window"
+	CodeConfigInvalid     Code = "config_invalid"
+	CodeImportInvalid     Code = "import_invalid"
 )
 
 type wording struct{ sentence, hint string }
@@ -135,6 +136,7 @@ var wordings = map[Code]wording{
 	CodeLedgerBroken:     {"The ledger is not what was signed.", "Keep the data as it is, as evidence, and compare it with the last good copy and its checkpoint."},
 	CodeLedgerUnusable:   {"There is nothing here that could be verified.", "Give the platform's data folder or its platform.db, and readable key and checkpoint files."},
 	CodeLogForked:        {"The platform's ledger contradicts what it showed this machine before, so nothing is started.", "Tell IT at once: its history was changed, or it was set back to a backup and that was not declared."},
+	CodeLogWithheld:      {"The platform took records from this machine, and its ledger does not show them.", "Tell IT: the ledger stands still, or leaves records out. After twenty minutes no session is started from here until they are in it."},
 	CodeStatementInvalid: {"The statement is not signed by enough of the people who may sign it, or does not fit this ledger.", "Check which keys signed it and which ledger it names; two recovery keys are needed."},
 	CodeLegalHold:        {"A legal hold keeps this person's records from being erased.", "Ask whoever placed the hold to release it first."},
 	CodeSessionOpen:      {"A session with this person is open.", "End it first; then try again."},
@@ -148,21 +150,21 @@ var wordings = map[Code]wording{
 	CodeUnreachable:      {"The platform cannot be reached.", "Check the network or VPN; Stead keeps trying."},
 	CodeVersion:          {"The platform speaks another version.", "Update Stead, or ask IT to update the platform."},
 
-	CodeKeyringMissing:     {"This machine's keyring cannot be used, so the device key has no safe place.", "Start the keyring service (on Linux: GNOME Keyring or KWallet) and sign in to the desktop; then start Stead again."},
-	CodeKeyringSilent:      {"The keyring did not answer.", "Unlock it; a prompt may be waiting behind another window."},
-	CodeBrowserMissing:     {"No usable browser was found.", "Install Chromium or Google Chrome as a system package (not snap or flatpak)."},
-	CodeBrowserAsRoot:      {"Stead does not run a browser as root, because its sandbox would be off.", "Start Stead as an ordinary user."},
-	CodeBrowserSilent:      {"The browser did not answer in time.", "Try again; if it stays, restart the machine or tell IT."},
-	CodeBrowserPolicy:      {"A policy of this machine forbids Stead to control the browser.", "Ask IT to change the policy that the detail names; stead doctor shows all of them."},
-	CodeBrowserOpenFailed:  {"The member app could not be opened in the browser.", "Check that the member app is up; then start again."},
-	CodeBrowserLeft:        {"Files of a closed session could not be removed.", "Close programs that may use them and start Stead again; it removes them at start."},
-	CodePortTaken:          {"The network port is already in use.", "End the program that uses it, or choose another port."},
-	CodeDataReadOnly:       {"The data folder cannot be written.", "Check the folder's owner and rights."},
-	CodeDataNewer:          {"The data folder was written by a newer version of Stead.", "Start the newer version; this one leaves the data as it is."},
-	CodeAlreadyRunning:     {"Stead is already running with this data folder.", "Use the one that is open, or end it first."},
-	CodeNoWindow:           {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
-	CodeConfigInvalid:      {"The configuration is not usable.", "Correct what is named there; then start again."},
-	CodeImportInvalid:      {"The file has rows that cannot be imported; nothing was changed.", "Correct the lines named above and import again."},
+	CodeKeyringMissing:    {"This machine's keyring cannot be used, so the device key has no safe place.", "Start the keyring service (on Linux: GNOME Keyring or KWallet) and sign in to the desktop; then start Stead again."},
+	CodeKeyringSilent:     {"The keyring did not answer.", "Unlock it; a prompt may be waiting behind another window."},
+	CodeBrowserMissing:    {"No usable browser was found.", "Install Chromium or Google Chrome as a system package (not snap or flatpak)."},
+	CodeBrowserAsRoot:     {"Stead does not run a browser as root, because its sandbox would be off.", "Start Stead as an ordinary user."},
+	CodeBrowserSilent:     {"The browser did not answer in time.", "Try again; if it stays, restart the machine or tell IT."},
+	CodeBrowserPolicy:     {"A policy of this machine forbids Stead to control the browser.", "Ask IT to change the policy that the detail names; stead doctor shows all of them."},
+	CodeBrowserOpenFailed: {"The member app could not be opened in the browser.", "Check that the member app is up; then start again."},
+	CodeBrowserLeft:       {"Files of a closed session could not be removed.", "Close programs that may use them and start Stead again; it removes them at start."},
+	CodePortTaken:         {"The network port is already in use.", "End the program that uses it, or choose another port."},
+	CodeDataReadOnly:      {"The data folder cannot be written.", "Check the folder's owner and rights."},
+	CodeDataNewer:         {"The data folder was written by a newer version of Stead.", "Start the newer version; this one leaves the data as it is."},
+	CodeAlreadyRunning:    {"Stead is already running with this data folder.", "Use the one that is open, or end it first."},
+	CodeNoWindow:          {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
+	CodeConfigInvalid:     {"The configuration is not usable.", "Correct what is named there; then start again."},
+	CodeImportInvalid:     {"The file has rows that cannot be imported; nothing was changed.", "Correct the lines named above and import again."},
 }
 
 // Codes lists every code there is.

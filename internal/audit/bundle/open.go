@@ -86,7 +86,7 @@ func (b *Bundle) Close() error { return b.file.Close() }
 
 // broken says what is wrong with the bundle as a whole.
 func broken(format string, args ...any) error {
-	return &audit.LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
+	return &audit.LedgerBroken{Place: -1, What: fmt.Sprintf(format, args...)}
 }
 
 // manifest reads the manifest and holds size and hash of every member to it.

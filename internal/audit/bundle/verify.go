@@ -81,7 +81,7 @@ func (v *verifier) log(p audit.LedgerProof, own bool) error {
 	case own && p.Unknown > 0:
 		return broken("%d checkpoints were signed by keys that the bundle does not name", p.Unknown)
 	case v.m.Origin != p.Checkpoint.Origin || v.m.Size != p.Checkpoint.Size || v.m.Root != hex.EncodeToString(p.Checkpoint.Root[:]) ||
-		v.m.Checkpoints != p.Checkpoints || v.m.Statements != p.Statements || v.m.Pending != p.Pending:
+		v.m.Checkpoints != p.Checkpoints || v.m.Statements != int64(len(p.Stated)) || v.m.Pending != p.Pending:
 		return broken("the manifest names another log")
 	}
 	return nil
@@ -109,7 +109,7 @@ func (v *verifier) records() error {
 			v.progress(place)
 		}
 		bad := func(err error) error {
-			return &audit.LedgerBroken{Position: row.Position, Index: row.Index, What: err.Error()}
+			return &audit.LedgerBroken{Place: place, Index: row.Index, What: err.Error()}
 		}
 		r, err2 := audit.Decode(row.Envelope)
 		if err2 == nil {

@@ -241,7 +241,7 @@ func (l *Log) Records() iter.Seq2[audit.LedgerRow, error] {
 			for i := range n {
 				position := index*width + int64(i)
 				if len(data) < 2 || len(data) < 2+int(binary.BigEndian.Uint16(data)) {
-					err := &audit.LedgerBroken{Position: position, Index: position + 1, What: "is not among the entries that are served"}
+					err := &audit.LedgerBroken{Place: position, What: "is not among the entries that are served"}
 					return yield(audit.LedgerRow{}, err) && false
 				}
 				end := 2 + int(binary.BigEndian.Uint16(data))
@@ -269,7 +269,7 @@ func (l *Log) Heads() ([]audit.Head, error) { return nil, nil }
 func (l *Log) VerifyTree(check audit.LedgerCheck) (audit.LedgerProof, error) {
 	proof := audit.LedgerProof{Checkpoint: l.checkpoint, Signed: l.note, Checkpoints: 1}
 	broken := func(format string, args ...any) (audit.LedgerProof, error) {
-		return proof, &audit.LedgerBroken{Position: -1, What: fmt.Sprintf(format, args...)}
+		return proof, &audit.LedgerBroken{Place: -1, What: fmt.Sprintf(format, args...)}
 	}
 	if _, err := check.Keys.OpenNewest(l.note); err != nil {
 		return broken("the newest checkpoint: %v", err)

@@ -1,8 +1,9 @@
-"""Sections 8 and 9 of FORMAT.md, what stands beside records and checkpoints: keys and their handovers, signed heads, quarantine, doubts.
+"""Sections 8 to 10 of FORMAT.md, what records say together and what stands beside them: keys and their handovers, signed heads, quarantine, doubts.
 
 It was written from that document alone; numbers in brackets are its sections.
 """
 import base64
+import collections
 import datetime
 import re
 
@@ -59,6 +60,7 @@ def restored(text):
     need(len(raw) == 32 and base64.b64encode(raw).decode() == root, "its root is not 32 bytes")
     moment(lines[4])
     need(printable(lines[5], 400) and lines[5].strip() == lines[5], "its reason is not one line")
+    return int(size), int(lines[3]), lines[4], lines[5]
 
 
 def handed(note, keys):
@@ -89,11 +91,65 @@ def follow(keys, recovery, statements):
     return known, followed
 
 
+class Facts:
+    """[10] What the records say about devices, sessions and people, by place."""
+
+    def __init__(self):
+        self.enrolled, self.revoked, self.wrote = {}, {}, {}
+        self.sessions, self.claims, self.starts, self.refused = {}, collections.defaultdict(list), {}, 0
+        self.intents, self.strange = {}, 0
+
+    def take(self, place, r):
+        kind, body, actor = r["kind"], r["body"], r["actor"]
+        device = body.get("device")
+        if kind == "session.intent":
+            self.intents[r["event_id"]] = set()
+        for who, kinds in (("platform", ("session.started", "session.refused")), ("device", ("session.outcome", "session.observed_end"))):
+            if kind in kinds and r["ref"] in self.intents:
+                self.intents[r["ref"]].add(who)
+        self.strange += kind in DEVICE_KINDS and r["session"] is not None and r["session"] not in self.sessions
+        if kind in DEVICE_KINDS:
+            key = self.wrote.setdefault(r["device"], (r["key_id"], place))
+            need(key[0] == r["key_id"], "names another key than its device's records before")
+        elif kind == "device.enrolled" and type(device) is str:
+            self.enrolled.setdefault(device, (place, body.get("key_id")))
+        elif kind == "device.revoked" and type(device) is str:
+            self.revoked.setdefault(device, place)
+        elif kind == "staff.claimed":
+            self.claims[actor].append(place)
+        elif kind == "session.refused":
+            self.refused += 1
+        elif kind in ("session.started", "session.opened", "session.ended"):
+            self.session(place, kind[8:], r)
+
+    def asked(self):
+        by = collections.Counter(tuple(sorted(x)) for x in self.intents.values())
+        return {"all": len(self.intents), "open": by[()], "untold": by["platform",]}
+
+    def session(self, place, step, r):
+        s = self.sessions.get(r["session"])
+        need(r["session"] is not None, "names no session")
+        if step == "started":
+            need(s is None, "starts a session that was started before")
+            self.sessions[r["session"]] = {"started": place, "opened": None, "ended": None, "cause": ""}
+            first, _ = self.starts.get(r["actor"], (place, place))
+            self.starts[r["actor"]] = first, place
+            return
+        need(s is not None, "is about a session that was never started")
+        need(s["ended"] is None, "is about a session that has ended")
+        need(s[step] is None, "opens a session twice")
+        s[step] = place
+        if step == "ended":
+            s["cause"] = r["body"].get("cause")
+            need(type(s["cause"]) is str, "ends a session without a cause")
+
+
 class Custody:
     """[10] What the records say of the log's keys, beside the statements."""
 
-    def __init__(self, statements):
+    def __init__(self, statements, recovery):
         self.notes, self.line, self.ended = {sha(s).hex(): s for s in statements}, [], {}
+        self.recovery, self.said = recovery, []
         need(len(self.notes) == len(statements), "a statement about the log is there twice")
 
     def take(self, place, r):
@@ -104,7 +160,9 @@ class Custody:
         need(note is not None, "names a statement about the log that is not there")
         text, _ = open_note(note, {})
         if r["kind"] == "ledger.restored":
-            return restored(text)
+            kept, lost, at, why = restored(text)
+            self.say(place, note, f"on {at} people declared that the log was set back to {kept} records; it had at least {lost}. Their reason: {why}")
+            return
         need(type(b.get("key")) is str and type(b.get("before")) is str and type(b.get("compromised")) is bool, "is no whole handover")
         need(handover(text)[1] == b["key"], "names a statement that hands the log over to another key")
         need("\n" not in b["before"], "not a verifier key")
@@ -112,11 +170,22 @@ class Custody:
         if not b["compromised"]:
             h, by = handed(note, before)
             need(h and h[0] in {n for n, _ in by}, "names a handover that the key before did not sign")
+            self.said.append((place, f"on {handover(text)[2]} the log's key signed that this one follows it: {b['key']}"))
+        else:
+            self.say(place, note, f"on {handover(text)[2]} people replaced the log's key, as one in wrong hands, with {b['key']}")
         self.line += list(before)
         if b["compromised"]:
             for one in self.line:
                 self.ended.setdefault(one, place)
         self.line.append(key)
+
+    def say(self, place, note, what):
+        try:
+            by = [n for n, _ in open_note(note, self.recovery)[1]]
+        except (Broken, ValueError):
+            by = []
+        who = "Signed by " + " and ".join(sorted(by)) if len(by) > 1 else "NOT signed by two of the people whose keys were given"
+        self.said.append((place, what + ". " + (who if self.recovery else "Who signed it only recovery keys in --key show")))
 
     def look(self, signers, size):
         need(not signers or any(size <= self.ended.get(s, size) for s in signers),

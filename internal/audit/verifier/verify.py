@@ -20,7 +20,7 @@ import zlib
 
 from proof import (Broken, Chains, DEVICE_KINDS, Tree, canonical, checkpoint, commitment, is_int, leaf_of, need, parse_keys,
                    record, same, sha, shape, unhex, vectors)
-from trust import Custody, Evidence, follow, key_file
+from trust import Custody, Evidence, Facts, follow, key_file
 
 EACH = 65536  # records in a member
 
@@ -116,48 +116,6 @@ class Bundle:
                     raise Broken(f"{name}.ndjson, line {n}: {e}")
 
 
-class Facts:
-    """[10] What the records say about devices, sessions and people, by place."""
-
-    def __init__(self):
-        self.enrolled, self.revoked, self.wrote = {}, {}, {}
-        self.sessions, self.claims, self.starts, self.refused = {}, collections.defaultdict(list), {}, 0
-
-    def take(self, place, r):
-        kind, body, actor = r["kind"], r["body"], r["actor"]
-        device = body.get("device")
-        if kind in DEVICE_KINDS:
-            key = self.wrote.setdefault(r["device"], (r["key_id"], place))
-            need(key[0] == r["key_id"], "names another key than its device's records before")
-        elif kind == "device.enrolled" and type(device) is str:
-            self.enrolled.setdefault(device, (place, body.get("key_id")))
-        elif kind == "device.revoked" and type(device) is str:
-            self.revoked.setdefault(device, place)
-        elif kind == "staff.claimed":
-            self.claims[actor].append(place)
-        elif kind == "session.refused":
-            self.refused += 1
-        elif kind in ("session.started", "session.opened", "session.ended"):
-            self.session(place, kind[8:], r)
-
-    def session(self, place, step, r):
-        s = self.sessions.get(r["session"])
-        need(r["session"] is not None, "names no session")
-        if step == "started":
-            need(s is None, "starts a session that was started before")
-            self.sessions[r["session"]] = {"started": place, "opened": None, "ended": None, "cause": ""}
-            first, _ = self.starts.get(r["actor"], (place, place))
-            self.starts[r["actor"]] = first, place
-            return
-        need(s is not None, "is about a session that was never started")
-        need(s["ended"] is None, "is about a session that has ended")
-        need(s[step] is None, "opens a session twice")
-        s[step] = place
-        if step == "ended":
-            s["cause"] = r["body"].get("cause")
-            need(type(s["cause"]) is str, "ends a session without a cause")
-
-
 class Check:
     """[10] One check of one bundle."""
 
@@ -166,7 +124,7 @@ class Check:
         statements = list(bundle.entries("statements.entries"))
         need(same(len(statements), self.m["statements"]), "the manifest counts other statements")
         self.keys, self.followed = (parse_keys(bundle.read("keys.txt")), 0) if self.own else follow(*keys, statements)
-        self.custody, self.evidence, self.public = Custody(statements), Evidence(bundle), {}
+        self.custody, self.evidence, self.public = Custody(statements, {} if self.own else keys[1]), Evidence(bundle), {}
         self.trusted = None
         if trusted is not None:
             self.trusted = checkpoint(trusted, self.keys)
@@ -379,15 +337,25 @@ def main():
     return 0
 
 
+def many(n, word):
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
 def report(c, a):
-    m = c.m
-    print(f"proven: {m['origin']}, {m['size']} records, root {m['root']}")
-    print(f"  {m['pending']} pending; {m['checkpoints']} checkpoints agree, {c.unknown} of them with signers that were not given")
-    print(f"  {c.followed} handovers of the log's key followed; {m['statements']} statements, each with its record")
-    print(f"  {m['chains']} chains of devices, {c.evidence.fully} signed by their device to the end, {c.chains.bridged} records bridged, "
+    m, asked = c.m, c.facts.asked()
+    print(f"proven: {m['origin']}, {many(m['size'], 'record')}, root {m['root']}")
+    print(f"  {m['pending']} pending; {many(m['checkpoints'], 'checkpoint')} as the records have it, signers not given: {c.unknown}")
+    print(f"  {many(c.followed, 'handover')} of the log's key followed; {many(m['statements'], 'statement')}, each with its record")
+    for place, what in c.custody.said:
+        print(f"  place {place}: {what}")
+    print(f"  {many(m['chains'], 'chain')} of devices, {c.evidence.fully} signed by their device to the end, {many(c.chains.bridged, 'record')} bridged, "
           f"{m['quarantined']} quarantined, {c.evidence.claimed} more that devices signed to have")
+    print(f"  starts that devices were about to ask for: {asked['all']}; neither answer nor outcome: {asked['open']}; answered without outcome: {asked['untold']}")
+    print(f"  records of devices about a session whose start is not in the log: {c.facts.strange}")
     print("  texts: " + ", ".join(f"{n} {k}" for k, n in m["texts"].items()))
-    print(f"  sessions: {len(c.facts.sessions)} started, each with at most one end: {json.dumps(m['sessions'])}; notices: {json.dumps(m['notices'])}")
+    counts, ended = m["sessions"], sum(m["sessions"]["ended"].values())
+    print(f"  sessions: {len(c.facts.sessions)}, of which {counts['started']} not opened yet, {counts['live']} live, {ended} ended {json.dumps(counts['ended'])}; "
+          f"starts refused: {counts['refused']}; notices: {json.dumps(m['notices'])}")
     if c.own:
         print("  NOT proven: whose log it is. The keys are the bundle's own: only that it is consistent. Give --key.")
     if c.trusted is None:

@@ -92,7 +92,7 @@ func TestPlanLaunchOnEachSystem(t *testing.T) {
 // copied from a list for automation, and what would let others of this machine reach it.
 var weakens = regexp.MustCompile(`sandbox|zygote|single-process|debugging-port|debugging-address|remote-allow-origins|` +
 	`headless|enable-automation|AutomationControlled|test-type|site-isolation|site-per-process|isolate-origins|web-security|` +
-	`popup-blocking|phishing|hang-monitor|background-networking|component-update|certificate|insecure|no-startup-window|` +
+	`popup-blocking|phishing|hang-monitor|background-networking|component-update|certificate|insecure|` +
 	`load-extension|mixed-content|proxy|host-resolver|disable-features|enable-features|log-net-log|\d\.\d|:\d`)
 
 func TestNoPlanWeakensTheBrowserOrOpensAPort(t *testing.T) {

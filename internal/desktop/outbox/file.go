@@ -63,7 +63,8 @@ type file struct {
 	quarantine uint64            // how many records the platform refused for good
 	refused    map[uint64]string // those of them that are still held, and why
 	recovered  *Recovered
-	salvaged   int // records of earlier epochs that are still to be sent
+	withheld   withheld // see lacks
+	salvaged   int      // records of earlier epochs that are still to be sent
 
 	refusedSalvaged map[place]string // salvaged records that the platform refused, and why
 }

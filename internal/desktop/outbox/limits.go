@@ -3,6 +3,7 @@ package outbox
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"stead/internal/stead"
 )
@@ -19,7 +20,8 @@ const (
 
 // MayStart returns why no session may be started from this machine now, nil as a rule: a session intent is only taken
 // while the platform knows of an outbox that was set up anew, nothing speaks against the log, and there is room for what
-// follows. Codes: CodeOutboxRecovered, CodeLogForked, CodeChainFork, CodeOutboxFull.
+// follows, and the log has what was acknowledged twenty minutes ago. Codes: CodeOutboxRecovered, CodeLogForked,
+// CodeLogWithheld, CodeChainFork, CodeOutboxFull.
 func (o *Outbox) MayStart() error {
 	if err := o.accountable(); err != nil {
 		return err
@@ -43,6 +45,9 @@ func (o *Outbox) accountable() error {
 	}
 	if code, why := f.proof.accuse(); why != nil {
 		return stead.E(code, fmt.Errorf("since %s: %s", why.since(), why.What))
+	}
+	if lacks := f.lacks(); lacks.lasted() >= withheldBlocks {
+		return stead.E(stead.CodeLogWithheld, fmt.Errorf("since %s", time.UnixMilli(lacks.MS)))
 	}
 	if held := f.head.Seq - f.receipted.Seq; held >= MaxHeld {
 		return stead.Errorf(stead.CodeOutboxFull, "%d records", held)

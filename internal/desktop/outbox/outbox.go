@@ -141,7 +141,8 @@ type State struct {
 	LastError    stead.Code
 	ReceiptError stead.Code
 	NextTry      time.Time  // when Run tries to send again after an error; zero when it is not waiting for that
-	Blocked      stead.Code // why session intents are refused, CodeLogForked or CodeChainFork; empty as a rule
+	Withheld     time.Time  // since when the log answers without records that the platform acknowledged; zero for less than a minute
+	Blocked      stead.Code // why session intents are refused, CodeLogForked, CodeChainFork or CodeLogWithheld; empty as a rule
 	BlockedSince time.Time
 	Alarm        bool // AlarmHeld records or more are still here
 	LowDisk      bool // less than 256 MiB are free on the disk
@@ -170,6 +171,12 @@ func (o *Outbox) State() State {
 	s.Salvaged, s.Recovering = f.salvaged, f.recovering()
 	if code, why := f.proof.accuse(); why != nil {
 		s.Blocked, s.BlockedSince = code, why.since()
+	}
+	if lacks := f.lacks(); lacks.lasted() >= withheldTold {
+		s.Withheld = time.UnixMilli(lacks.MS)
+		if s.Blocked == "" && lacks.lasted() >= withheldBlocks {
+			s.Blocked, s.BlockedSince = stead.CodeLogWithheld, s.Withheld
+		}
 	}
 	return s
 }

@@ -51,6 +51,9 @@ func (f *file) loadProof(tx *bolt.Tx, trust Trust) error {
 	if err := f.takeOver(f.proof, trust); err != nil {
 		return damaged("what is known of the log: %w", err)
 	}
+	if err := f.loadWithheld(tx.Bucket(metaBucket)); err != nil {
+		return err
+	}
 	if err := f.loadQuarantine(tx.Bucket(quarantineBucket)); err != nil {
 		return err
 	}

@@ -79,8 +79,14 @@ func (o *Outbox) proving(ctx context.Context, l Log) {
 	pause := firstProof
 	repeat(ctx, o.doubt, o.recheck, func() (time.Duration, error) {
 		waiting, err := o.prove(ctx, l)
+		code := stead.CodeOf(err)
+		if err == nil && waiting {
+			if code, err = o.missing(ctx); err != nil {
+				code = stead.CodeOf(err)
+			}
+		}
 		o.mu.Lock()
-		o.unproven = stead.CodeOf(err)
+		o.unproven = code
 		o.mu.Unlock()
 		if err != nil || !waiting {
 			pause = firstProof

@@ -53,7 +53,7 @@ func (b By) entry(kind audit.Kind, p store.Person, key uuid.UUID, reason string)
 // was there before.
 //
 // Refusals: CodeRoleForbidden, CodeMemberNotFound (no such member, or outside the scope), CodeBadRequest (no reason, no
-// such member of staff), CodeLegalHold, CodeSessionOpen, CodeStaffEnabled.
+// such member of staff, or no such member where whoever runs the platform asks), CodeLegalHold, CodeSessionOpen, CodeStaffEnabled.
 func (o *Office) Erase(ctx context.Context, by By, who store.Person, key uuid.UUID, reason string) (time.Time, error) {
 	var at time.Time
 	reason, err := sound(reason)
@@ -163,6 +163,9 @@ func named(tx store.Tx, by By, who store.Person, a stead.Action) (store.Person, 
 		return store.Person{Staff: s.ID, Pseudonym: s.Pseudonym}, err
 	}
 	m, err := tx.Member(who.Member)
+	if operator && errors.Is(err, store.ErrNotFound) { // who runs the platform looks after everybody
+		return who, stead.Errorf(stead.CodeBadRequest, "no member of this platform has the id %q", who.Member)
+	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && !operator && !by.Staff.Scope.Covers(m.Account, m.Branch) {
 		return who, stead.E(stead.CodeMemberNotFound, nil)
 	}

@@ -89,7 +89,15 @@ func TestAHoldGoesBeforeErasureAndRetention(t *testing.T) {
 	id := p.visit("st-1", "m-1")
 	_, err := p.office.Place(t.Context(), erasure.By{Staff: sam}, member("m-1"), stead.NewEventID(), "case 4711")
 	p.must(err)
-	p.must(p.hold(member("m-1"))) // stays as it was
+	again := stead.NewEventID()
+	for range 2 { // the same request twice is one
+		h, err := p.office.Place(t.Context(), root, member("m-1"), again, "case 4712")
+		p.must(err)
+		if !h.PlacedAt.Equal(start) || h.PlacedBy != sam.ID {
+			t.Errorf("the hold that stands: %+v", h)
+		}
+	}
+	p.must(p.hold(member("m-2")))
 	p.want(p.erase(member("m-1")), stead.CodeLegalHold)
 	p.office.Days = 30
 	p.store.now = start.AddDate(0, 6, 0)
@@ -99,16 +107,20 @@ func TestAHoldGoesBeforeErasureAndRetention(t *testing.T) {
 	}
 	holds, err := p.office.Holds(t.Context())
 	p.must(err)
-	if len(holds) != 1 || holds[0].Reason != "case 4711" || holds[0].PlacedBy != sam.ID || !holds[0].PlacedAt.Equal(start) {
+	if len(holds) != 2 || len(holds[1].Further) != 0 || holds[0].Reason != "case 4711" || holds[0].PlacedBy != sam.ID || !holds[0].PlacedAt.Equal(start) {
 		t.Errorf("holds after six months: %+v", holds)
 	}
+	if len(holds[0].Further) != 1 {
+		t.Errorf("the second reason: %q", holds[0].Further)
+	}
+	p.must(p.release(member("m-2")))
 	p.must(p.release(member("m-1")))
 	p.must(p.release(member("m-1")))
 	kinds := map[audit.Kind]int{}
 	for _, l := range p.lines(store.TrailFilter{}) {
 		kinds[l.Kind]++
 	}
-	if kinds[audit.HoldPlaced] != 1 || kinds[audit.HoldReleased] != 1 {
+	if kinds[audit.HoldPlaced] != 3 || kinds[audit.HoldReleased] != 2 {
 		t.Errorf("records: %v", kinds)
 	}
 	p.must(p.office.Sweep(t.Context()))

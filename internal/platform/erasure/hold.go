@@ -10,6 +10,7 @@ import (
 	"stead/internal/audit"
 	"stead/internal/stead"
 
+	"stead/internal/platform/ledger"
 	"stead/internal/platform/store"
 )
 
@@ -17,10 +18,13 @@ import (
 type Hold struct {
 	store.Hold
 	Reason string // "" when it cannot be read any more
+	// Further are the reasons for which the person was to be held again while this hold stood, the newest first. Their texts
+	// go with age like others; only Reason is kept as long as the hold.
+	Further []string
 }
 
 // Place places a legal hold on the person, in one transaction with its record, and returns it. Who is held already
-// stays held as they were. The refusals are those of Erase, without the last three; CodeBadRequest for somebody who was
+// stays held as they were: the hold is the one that stands, and the new reason a record of its own. The refusals are those of Erase, without the last three; CodeBadRequest for somebody who was
 // erased.
 func (o *Office) Place(ctx context.Context, by By, who store.Person, key uuid.UUID, reason string) (store.Hold, error) {
 	var h store.Hold
@@ -38,17 +42,38 @@ func (o *Office) Place(ctx context.Context, by By, who store.Person, key uuid.UU
 		} else if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		e := by.entry(audit.HoldPlaced, p, key, reason)
 		var held bool
-		if h, held, err = holdOn(tx, p.Pseudonym); held || err != nil {
+		if h, held, err = holdOn(tx, p.Pseudonym); err != nil {
 			return err
+		}
+		if held {
+			e.Facts[standing] = true
+			return o.writeOnce(tx, e)
 		}
 		h = store.Hold{Person: p, ReasonOf: by.Staff.Pseudonym, PlacedAt: tx.Now(), PlacedBy: by.Staff.ID}
 		if err := tx.PlaceHold(h); err != nil {
 			return err
 		}
-		return o.Ledger.Write(tx, by.entry(audit.HoldPlaced, p, key, reason))
+		return o.Ledger.Write(tx, e)
 	})
 	return h, err
+}
+
+// standing is the fact of a record that a hold was asked for while one stood.
+const standing = "standing"
+
+// writeOnce writes the record of a hold unless the same request did before.
+func (o *Office) writeOnce(tx store.Tx, e ledger.Entry) error {
+	var done bool
+	err := each(tx, e.Kind, func(before store.IntakeEntry) error {
+		done = done || before.EventID == e.EventID
+		return nil
+	})
+	if err != nil || done {
+		return err
+	}
+	return o.Ledger.Write(tx, e)
 }
 
 // Release releases the legal hold on the person, in one transaction with its record. Without a hold it does nothing.
@@ -83,7 +108,7 @@ func (o *Office) Holds(ctx context.Context) ([]Hold, error) {
 		}
 		reasons, err := o.reasons(tx)
 		for _, h := range holds {
-			out = append(out, Hold{Hold: h, Reason: reasons[placing{h.Pseudonym, h.PlacedAt.UnixMilli()}]})
+			out = append(out, Hold{Hold: h, Reason: reasons.first[placing{h.Pseudonym, h.PlacedAt.UnixMilli()}], Further: reasons.since(h)})
 		}
 		return err
 	})
@@ -96,12 +121,38 @@ type placing struct {
 	at int64
 }
 
-// reasons reads why each hold that there ever was was placed.
-func (o *Office) reasons(tx store.Tx) (map[placing]string, error) {
-	found := map[placing]string{}
+// reasons is why holds were asked for.
+type reasons struct {
+	first   map[placing]string
+	further []furtherReason // the newest first
+}
+
+type furtherReason struct {
+	placing
+	text string
+}
+
+// since lists what was given while the hold stood.
+func (r reasons) since(h store.Hold) (texts []string) {
+	for _, f := range r.further {
+		if f.of == h.Pseudonym && f.at >= h.PlacedAt.UnixMilli() {
+			texts = append(texts, f.text)
+		}
+	}
+	return texts
+}
+
+// reasons reads why each hold that there ever was was asked for.
+func (o *Office) reasons(tx store.Tx) (reasons, error) {
+	found := reasons{first: map[placing]string{}}
 	err := each(tx, audit.HoldPlaced, func(e store.IntakeEntry) error {
 		line, err := o.Ledger.Read(tx, e)
-		found[placing{e.Subject, e.ReceivedAt.UnixMilli()}] = line.Texts["reason"]
+		at := placing{e.Subject, e.ReceivedAt.UnixMilli()}
+		if line.Facts[standing] != "" {
+			found.further = append(found.further, furtherReason{at, line.Texts["reason"]})
+		} else {
+			found.first[at] = line.Texts["reason"]
+		}
 		return err
 	})
 	return found, err

@@ -177,7 +177,7 @@ func TestAStatementWithoutARecordIsReported(t *testing.T) {
 		keys, err := audit.ParseLogKeys(strings.Join(lines, "\n"))
 		w.must(err)
 		proof, err := audit.VerifyLedger(e, audit.LedgerCheck{Keys: keys})
-		if err == nil && proof.Statements != 1 {
+		if err == nil && len(proof.Stated) != 1 {
 			t.Errorf("%+v", proof)
 		}
 		return err
@@ -233,7 +233,7 @@ func TestEvidenceIsWholeInBothVerifiers(t *testing.T) {
 	w.trouble()
 	path, m := w.export(w.options())
 	proof, err := verify(path)
-	if err != nil || m.Quarantined != 1 || m.Doubts != 1 || m.SignedHeads != 2 || proof.Signed != 1 || proof.Claimed != 3 || proof.Statements != 2 || proof.Chains != 1 {
+	if err != nil || m.Quarantined != 1 || m.Doubts != 1 || m.SignedHeads != 2 || proof.Signed != 1 || proof.Claimed != 3 || len(proof.Stated) != 2 || proof.Chains != 1 {
 		t.Fatalf("%+v, %+v, %v", m, proof, err)
 	}
 	if code, out := python(t)(path); code != 0 || !strings.Contains(out, "1 signed by their device to the end") || !strings.Contains(out, "3 more that devices signed to have") {

@@ -55,7 +55,7 @@ func Lines(ctx context.Context, w io.Writer, src Source, o Options) (n int64, er
 	err = each(ctx, src, o, func(place int64, e store.LoggedEntry) error {
 		r, err := audit.Decode(e.Envelope)
 		if err != nil {
-			return &audit.LedgerBroken{Position: e.Position, Index: e.Index, What: "cannot be read: " + err.Error()}
+			return &audit.LedgerBroken{Place: place, What: "cannot be read: " + err.Error()}
 		}
 		if o.old(r.WallMS) {
 			return nil

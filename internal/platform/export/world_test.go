@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"stead/internal/audit"
 	"stead/internal/audit/bundle"
 	"stead/internal/stead"
@@ -123,8 +125,14 @@ func (w *world) enrol() {
 // record delivers a record of lena's device and returns its event id.
 func (w *world) record(kind audit.Kind, subject *stead.Pseudonym, texts []audit.Text, body audit.Body) (id [16]byte) {
 	w.Helper()
+	return w.about(kind, nil, nil, subject, texts, body)
+}
+
+// about is record for one that answers an intent and is about a session.
+func (w *world) about(kind audit.Kind, ref *uuid.UUID, session *stead.SessionID, subject *stead.Pseudonym, texts []audit.Text, body audit.Body) (id [16]byte) {
+	w.Helper()
 	rec := audit.Record{Device: w.head.Device, Epoch: w.head.Epoch, Seq: w.head.Seq + 1, Prev: w.head.Leaf, WallMS: time.Now().UnixMilli(), Kind: kind,
-		EventID: stead.NewEventID(), Actor: lena.Pseudonym, Subject: subject, KeyID: audit.KeyID(w.key.Public().(ed25519.PublicKey)), Body: body}
+		EventID: stead.NewEventID(), Actor: lena.Pseudonym, Subject: subject, Ref: ref, Session: session, KeyID: audit.KeyID(w.key.Public().(ed25519.PublicKey)), Body: body}
 	rec.Commit(texts)
 	envelope, err := rec.Encode()
 	w.must(err)
@@ -253,7 +261,7 @@ func ownKeys(b *bundle.Bundle) (audit.LogKeys, error) {
 	}
 	keys, err := audit.ParseLogKeys(strings.Join(lines, "\n"))
 	if err != nil {
-		return keys, &audit.LedgerBroken{Position: -1, What: err.Error()}
+		return keys, &audit.LedgerBroken{Place: -1, What: err.Error()}
 	}
 	return keys, nil
 }

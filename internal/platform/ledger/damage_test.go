@@ -22,6 +22,12 @@ func contextOf(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(t.Context())
 }
 
+// inOrder is evidence that cannot be read by several goroutines.
+type inOrder struct {
+	audit.LedgerSource
+	audit.StatementSource
+}
+
 // verify reads the file the way stead audit verify does, and then once more with one reader: both must say the same.
 func verify(t *testing.T, path string, check audit.LedgerCheck) (audit.LedgerProof, error) {
 	t.Helper()
@@ -35,7 +41,7 @@ func verify(t *testing.T, path string, check audit.LedgerCheck) (audit.LedgerPro
 		}
 	}()
 	proof, err := audit.VerifyLedger(evidence, check)
-	slow, again := audit.VerifyLedger(struct{ audit.LedgerSource }{evidence}, check)
+	slow, again := audit.VerifyLedger(inOrder{evidence, evidence}, check)
 	if fmt.Sprint(err) != fmt.Sprint(again) || err == nil && !reflect.DeepEqual(proof, slow) {
 		t.Errorf("read by several: %+v, %v; by one: %+v, %v", proof, err, slow, again)
 	}
@@ -165,7 +171,7 @@ func TestDamageIsReported(t *testing.T) {
 		"a device's sequence":                {do: []string{"UPDATE intake SET seq = 9 WHERE idx = 7"}, index: 7, what: "sequence"},
 		"an event id":                        {do: []string{"UPDATE intake SET event_id = randomblob(16) WHERE idx = 7"}, index: 7, what: "event id"},
 		"a record is dropped":                {do: []string{"DELETE FROM intake WHERE idx = 6"}, index: 6, what: "is not there"},
-		"a place is dropped":                 {do: []string{"DELETE FROM log_entries WHERE position = 5"}, what: "position 5 of the log is missing"},
+		"a place is dropped":                 {do: []string{"DELETE FROM log_entries WHERE position = 5"}, what: "is missing: position 6"},
 		"dropped, and the rest moved":        {do: []string{"DELETE FROM log_entries WHERE position = 5", "UPDATE log_entries SET position = -position WHERE position > 5", "UPDATE log_entries SET position = -position - 1 WHERE position < 0"}, index: 7, what: "not the record that was put"},
 		"two records are swapped":            {do: []string{"DROP INDEX intake_by_place", swap("envelope"), swap("leaf")}, index: 2, what: "not the record that was put"},
 		"two places are swapped":             {do: []string{"UPDATE log_entries SET intake = -1 WHERE position = 1", "UPDATE log_entries SET intake = 2 WHERE position = 2", "UPDATE log_entries SET intake = 3 WHERE position = 1"}, index: 3},

@@ -12,11 +12,13 @@ import (
 	"stead/internal/platform/store"
 )
 
-// How much one device may bring of what the platform does not hold, and for how long.
+// How much one device may bring of what the platform does not hold, and for how long. A file has to fit that its device
+// filled while it could not reach the platform: an outbox takes no more starts at a million records, and they have about
+// 900 bytes each. Bounded is what waits unproven; of what its device signs, it may deliver any number by the ordinary way.
 const (
-	maxLate   = 100_000   // records of a file
+	maxLate   = 1_100_000 // records of a file
 	maxSealed = 160 << 10 // bytes of one sealed record; a device seals less
-	maxWaits  = 64 << 20  // bytes of a file's sealed records
+	maxWaits  = 2 << 30   // bytes of a file's sealed records, of which each request brings about 1 MiB
 	lateStep  = 500       // records taken in by one transaction
 	lateWaits = 7 * 24 * time.Hour
 )

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,11 +99,29 @@ func TestASealedFileHasABound(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		f.Bytes = 64<<20 - 10
+		f.Bytes = 2<<30 - 10
 		return tx.PutLateFile(f)
 	})
 	if _, err := b.takeSealed(piece[1]); stead.CodeOf(err) != stead.CodeTooLarge {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestALargeSealedFileComesInParts: a file that a device filled for long is not too large, since it comes bit by bit.
+func TestALargeSealedFileComesInParts(t *testing.T) {
+	const n = 1100 // of 64,000 bytes: more than 64 MiB
+	b := newBench(t)
+	pad := strings.Repeat("x", 64_000)
+	batch := b.batch(start(b), n, func(r *audit.Record) { r.Body = audit.Body{"pad": pad} })
+	for _, p := range b.sealedBatches(batch, 15) {
+		if _, err := b.takeSealed(p); err != nil {
+			t.Fatalf("from record %d on: %v", p.FirstSeq, err)
+		}
+	}
+	b.sequence(b.sequencer(signer(1)))
+	b.verified(n)
+	if b.waits().HeadSeq != 0 {
+		t.Errorf("%+v waits", b.waits())
 	}
 }
 

@@ -118,7 +118,7 @@ func TestSealedRecordsThatDoNotVerifyAreRefused(t *testing.T) {
 		"another data key":    {func(_ *bench, s *ledger.SealedBatch) { s.Key[40] ^= 1 }, stead.CodeRecordInvalid},
 		"one record too many": {func(_ *bench, s *ledger.SealedBatch) { s.Records = append(s.Records, s.Records[0]) }, stead.CodeRecordInvalid},
 		"far too many": {func(b *bench, s *ledger.SealedBatch) {
-			s.Head.Seq = 1_000_000
+			s.Head.Seq = 1_200_000
 			var err error
 			if s.Signature, err = audit.SignHead(b.key, s.Head); err != nil {
 				b.Fatal(err)

@@ -29,8 +29,8 @@ const longest = 5 * time.Minute
 
 // Config says where checkpoints go.
 type Config struct {
-	Folders []string // must exist: one that is not mounted is not made here
-	URLs    []string // each gets the checkpoint with PUT; https, or this machine
+	Folders []string  // must exist: one that is not mounted is not made here
+	URLs    []Address // https, or this machine
 	Witness Witness
 	People  audit.RecoveryKeys // whose word excuses that the log was set back
 	Every   time.Duration      // Every when zero
@@ -93,10 +93,12 @@ func New(st store.Store, c Config) (*Publisher, error) {
 		p.places = append(p.places, &folder{path, l})
 	}
 	for _, address := range c.URLs {
-		if !stead.StaysPrivate(address) {
-			return nil, stead.Errorf(stead.CodeConfigInvalid, "copies: %s must be an https address", shown(address))
+		for _, one := range []string{address.Put, address.Read} {
+			if !stead.StaysPrivate(one) && (one != "" || address.Put == "") {
+				return nil, stead.Errorf(stead.CodeConfigInvalid, "copies: %s must be an https address", shown(one))
+			}
 		}
-		p.places = append(p.places, &remote{address, hc})
+		p.places = append(p.places, &remote{Address: address, http: hc, log: c.Log, ledger: l})
 	}
 	if c.Witness != (Witness{}) {
 		key, err := audit.ParseWitness(c.Witness.Key)

@@ -351,6 +351,10 @@ func TestAnAddressGetsEachCheckpoint(t *testing.T) {
 		if status == http.StatusTemporaryRedirect {
 			w.Header().Set("Location", "/elsewhere")
 		}
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusForbidden) // as one that may only be written to
+			return
+		}
 		if status == http.StatusOK {
 			got = append(got, fmt.Sprintf("%s %s %s", r.Method, r.URL, body))
 		}
@@ -360,7 +364,7 @@ func TestAnAddressGetsEachCheckpoint(t *testing.T) {
 	answer := func(to int) { mu.Lock(); defer mu.Unlock(); status = to }
 	h := fresh(t)
 	h.grow(2)
-	p, _ := h.publish(publish.Config{URLs: []string{s.URL + "/latest?signature=secret"}})
+	p, _ := h.publish(publish.Config{URLs: []publish.Address{{Put: s.URL + "/latest?signature=secret"}}})
 	h.until(p, "an error", func(s publish.State) bool { return strings.Contains(s.Problem, "500") })
 	answer(http.StatusTemporaryRedirect)
 	h.until(p, "a redirect", func(s publish.State) bool { return strings.Contains(s.Problem, "307") })
@@ -371,6 +375,9 @@ func TestAnAddressGetsEachCheckpoint(t *testing.T) {
 		t.Errorf("%v, %+v", got, state)
 	}
 	mu.Unlock()
+	if h.log.count("read back") != 1 {
+		t.Errorf("nobody was told that it cannot be read: %v", h.log.lines)
+	}
 	s.Close()
 	h.grow(1)
 	h.until(p, "nobody there", func(s publish.State) bool { return s.Problem != "" })
@@ -384,9 +391,10 @@ func TestWhatIsNoPlace(t *testing.T) {
 	key := newWitness(t).vkey
 	for name, c := range map[string]publish.Config{
 		"an empty folder":          {Folders: []string{""}},
-		"an open address":          {URLs: []string{"http://example.org/x"}},
-		"a password in it":         {URLs: []string{"https://a:b@example.org/x"}},
-		"no address":               {URLs: []string{"x"}},
+		"an open address":          {URLs: []publish.Address{{Put: "http://example.org/x"}}},
+		"a password in it":         {URLs: []publish.Address{{Put: "https://a:b@example.org/x"}}},
+		"an open address to read":  {URLs: []publish.Address{{Put: "https://example.org/x", Read: "http://example.org/x"}}},
+		"no address":               {URLs: []publish.Address{{Put: "x"}}},
 		"a witness without a key":  {Witness: publish.Witness{URL: "https://w.example"}},
 		"a witness without a url":  {Witness: publish.Witness{Key: key}},
 		"a witness that is public": {Witness: publish.Witness{URL: "http://w.example", Key: key}},

@@ -17,6 +17,13 @@ type Statement struct {
 	At   time.Time // when it was taken in
 }
 
+// Delivery is a checkpoint that was brought to an address outside.
+type Delivery struct {
+	Place [32]byte
+	Size  int64
+	At    time.Time
+}
+
 // Cosignature is a checkpoint that a witness signed as well (c2sp.org/tlog-cosignature).
 type Cosignature struct {
 	Size    int64
@@ -31,6 +38,10 @@ type StatementTx interface {
 	PutStatement(s Statement) error
 	// Statements lists all, the oldest first.
 	Statements() ([]Statement, error)
+	// PutDelivery notes what was brought to a place last, in place of what was noted before.
+	PutDelivery(d Delivery) error
+	// Delivery is what was brought to the place last; ErrNotFound when nothing was.
+	Delivery(place [32]byte) (Delivery, error)
 	// PutCosignature adds a cosignature; ErrConflict when the witness has signed that size.
 	PutCosignature(c Cosignature) error
 	// Cosignature is the one of the largest size, whoever gave it; ErrNotFound when there is none.

@@ -30,5 +30,17 @@ var statementTests = []test{
 			h.want(tx.PutCosignature(store.Cosignature{Size: 3, Witness: "v", Note: "d", At: tx.Now()}), store.ErrConflict)
 			same(h, "largest", must(tx.Cosignature())(h), largest)
 		})
+	}}, {"deliveries, the last to each place", func(h *harness) {
+		h.update(func(tx store.Tx) {
+			_, err := tx.Delivery([32]byte{1})
+			h.want(err, store.ErrNotFound)
+			first, second := store.Delivery{Place: [32]byte{1}, Size: 9, At: tx.Now()}, store.Delivery{Place: [32]byte{2}, Size: 3, At: tx.Now()}
+			h.ok(tx.PutDelivery(first))
+			h.ok(tx.PutDelivery(second))
+			first.Size = 4
+			h.ok(tx.PutDelivery(first))
+			same(h, "the first", must(tx.Delivery(first.Place))(h), first)
+			same(h, "the second", must(tx.Delivery(second.Place))(h), second)
+		})
 	}},
 }
