@@ -48,6 +48,7 @@ const (
 	Agent         EndRequestCause = "agent"
 	Banner        EndRequestCause = "banner"
 	BrowserClosed EndRequestCause = "browser_closed"
+	HandoffReused EndRequestCause = "handoff_reused"
 	NotOpened     EndRequestCause = "not_opened"
 	SignedOut     EndRequestCause = "signed_out"
 	SteadClosed   EndRequestCause = "stead_closed"
@@ -62,11 +63,31 @@ func (e EndRequestCause) Valid() bool {
 		return true
 	case BrowserClosed:
 		return true
+	case HandoffReused:
+		return true
 	case NotOpened:
 		return true
 	case SignedOut:
 		return true
 	case SteadClosed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IntrospectionSteadMode.
+const (
+	IntrospectionSteadModeFallback IntrospectionSteadMode = "fallback"
+	IntrospectionSteadModePipe     IntrospectionSteadMode = "pipe"
+)
+
+// Valid indicates whether the value is a known member of the IntrospectionSteadMode enum.
+func (e IntrospectionSteadMode) Valid() bool {
+	switch e {
+	case IntrospectionSteadModeFallback:
+		return true
+	case IntrospectionSteadModePipe:
 		return true
 	default:
 		return false
@@ -292,6 +313,24 @@ func (e PulseState) Valid() bool {
 	}
 }
 
+// Defines values for RedeemRequestMode.
+const (
+	RedeemRequestModeFallback RedeemRequestMode = "fallback"
+	RedeemRequestModePipe     RedeemRequestMode = "pipe"
+)
+
+// Valid indicates whether the value is a known member of the RedeemRequestMode enum.
+func (e RedeemRequestMode) Valid() bool {
+	switch e {
+	case RedeemRequestModeFallback:
+		return true
+	case RedeemRequestModePipe:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RevokeRequestWhy.
 const (
 	Lost     RevokeRequestWhy = "lost"
@@ -307,6 +346,24 @@ func (e RevokeRequestWhy) Valid() bool {
 	case Returned:
 		return true
 	case Stolen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionMode.
+const (
+	SessionModeFallback SessionMode = "fallback"
+	SessionModePipe     SessionMode = "pipe"
+)
+
+// Valid indicates whether the value is a known member of the SessionMode enum.
+func (e SessionMode) Valid() bool {
+	switch e {
+	case SessionModeFallback:
+		return true
+	case SessionModePipe:
 		return true
 	default:
 		return false
@@ -408,6 +465,27 @@ type ActionReport struct {
 type Actor struct {
 	Name *string `json:"name,omitempty"`
 	Sub  string  `json:"sub"`
+}
+
+// AppEndRequest defines model for AppEndRequest.
+type AppEndRequest struct {
+	// Token The session's, from the cookie of whoever pressed End
+	Token string `json:"token"`
+}
+
+// AppHandoffRequest defines model for AppHandoffRequest.
+type AppHandoffRequest struct {
+	// Code As it came in the form field of POST /support/handoff. That request comes from a page of the agent's machine, with Origin: null: the code alone counts
+	Code string `json:"code"`
+}
+
+// AppOpened defines model for AppOpened.
+type AppOpened struct {
+	Cookie    Cookie `json:"cookie"`
+	SessionID string `json:"session_id"`
+
+	// StartURL The member's dashboard, where the answer leads the browser
+	StartURL string `json:"start_url"`
 }
 
 // ChainHead Where the chain of the session's device ends now, signed by it
@@ -530,6 +608,15 @@ type Erasure struct {
 	ErasedAt time.Time `json:"erased_at"`
 }
 
+// Handover Instead of the cookie, in mode fallback: the session is live once the member app has exchanged the code
+type Handover struct {
+	// Code One-time code, 15 s, not bound to the device. A second use ends the session and is recorded as handoff.reused
+	Code string `json:"code"`
+
+	// PostURL Where at the member app a form posts it, as its field code
+	PostURL string `json:"post_url"`
+}
+
 // Hold defines model for Hold.
 type Hold struct {
 	PlacedAt time.Time `json:"placed_at"`
@@ -558,17 +645,23 @@ type IntrospectRequest struct {
 
 // Introspection defines model for Introspection.
 type Introspection struct {
-	Account   *string `json:"account,omitempty"`
-	Act       *Actor  `json:"act,omitempty"`
-	Active    bool    `json:"active"`
-	Aud       *string `json:"aud,omitempty"`
-	Exp       *int64  `json:"exp,omitempty"`
-	Iss       *string `json:"iss,omitempty"`
-	Scope     *string `json:"scope,omitempty"`
-	Sid       *string `json:"sid,omitempty"`
-	Sub       *string `json:"sub,omitempty"`
-	TokenType *string `json:"token_type,omitempty"`
+	Account *string `json:"account,omitempty"`
+	Act     *Actor  `json:"act,omitempty"`
+	Active  bool    `json:"active"`
+	Aud     *string `json:"aud,omitempty"`
+	Exp     *int64  `json:"exp,omitempty"`
+	Iss     *string `json:"iss,omitempty"`
+	Scope   *string `json:"scope,omitempty"`
+	Sid     *string `json:"sid,omitempty"`
+
+	// SteadMode In fallback no banner stands in the browser: each page itself has to say that it is a support session, with a way to end it
+	SteadMode *IntrospectionSteadMode `json:"stead_mode,omitempty"`
+	Sub       *string                 `json:"sub,omitempty"`
+	TokenType *string                 `json:"token_type,omitempty"`
 }
+
+// IntrospectionSteadMode In fallback no banner stands in the browser: each page itself has to say that it is a support session, with a way to end it
+type IntrospectionSteadMode string
 
 // JWKS defines model for JWKS.
 type JWKS struct {
@@ -711,8 +804,11 @@ type NoticesReadRequest struct {
 
 // Opened defines model for Opened.
 type Opened struct {
-	Cookie  Cookie  `json:"cookie"`
-	Session Session `json:"session"`
+	Cookie *Cookie `json:"cookie,omitempty"`
+
+	// Handover Instead of the cookie, in mode fallback: the session is live once the member app has exchanged the code
+	Handover *Handover `json:"handover,omitempty"`
+	Session  Session   `json:"session"`
 
 	// StartURL The member's dashboard
 	StartURL string `json:"start_url"`
@@ -820,9 +916,15 @@ type RecordText struct {
 type RedeemRequest struct {
 	Code string `json:"code"`
 
+	// Mode How the browser will get the credential. fallback: by a one-time code that a page posts to the member app; only where the platform allows it. Absent means pipe
+	Mode *RedeemRequestMode `json:"mode,omitempty"`
+
 	// Signature The device's, over the handoff claim
 	Signature []byte `json:"signature"`
 }
+
+// RedeemRequestMode How the browser will get the credential. fallback: by a one-time code that a page posts to the member app; only where the platform allows it. Absent means pipe
+type RedeemRequestMode string
 
 // RevokeRequest defines model for RevokeRequest.
 type RevokeRequest struct {
@@ -857,17 +959,20 @@ type SealedBatch struct {
 
 // Session defines model for Session.
 type Session struct {
-	Account   string       `json:"account"`
-	Agent     Person       `json:"agent"`
-	Cause     *string      `json:"cause,omitempty"`
-	Consent   Consent      `json:"consent"`
-	DeviceID  string       `json:"device_id"`
-	EndedAt   *time.Time   `json:"ended_at,omitempty"`
-	EndedBy   *string      `json:"ended_by,omitempty"`
-	ExpiresAt time.Time    `json:"expires_at"`
-	ID        string       `json:"id"`
-	LastSeen  time.Time    `json:"last_seen"`
-	Member    Person       `json:"member"`
+	Account   string     `json:"account"`
+	Agent     Person     `json:"agent"`
+	Cause     *string    `json:"cause,omitempty"`
+	Consent   Consent    `json:"consent"`
+	DeviceID  string     `json:"device_id"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	EndedBy   *string    `json:"ended_by,omitempty"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	ID        string     `json:"id"`
+	LastSeen  time.Time  `json:"last_seen"`
+	Member    Person     `json:"member"`
+
+	// Mode How it was opened; absent until then. In fallback nothing is observed in the browser
+	Mode      *SessionMode `json:"mode,omitempty"`
 	Note      string       `json:"note"`
 	NoteOwed  bool         `json:"note_owed"`
 	OpenedAt  *time.Time   `json:"opened_at,omitempty"`
@@ -877,6 +982,9 @@ type Session struct {
 	State     SessionState `json:"state"`
 	Ticket    string       `json:"ticket"`
 }
+
+// SessionMode How it was opened; absent until then. In fallback nothing is observed in the browser
+type SessionMode string
 
 // SessionState defines model for Session.State.
 type SessionState string
@@ -964,8 +1072,11 @@ type Verdict struct {
 // Version defines model for Version.
 type Version struct {
 	// API Example: v1
-	API      string `json:"api"`
-	ClientID string `json:"client_id"`
+	API string `json:"api"`
+
+	// BrowserFallback Sessions may open in a browser that cannot be controlled, by a one-time page. Absent means no
+	BrowserFallback *bool  `json:"browser_fallback,omitempty"`
+	ClientID        string `json:"client_id"`
 
 	// Instance The platform as a source of records: 32 hex digits
 	Instance string `json:"instance"`
@@ -1134,6 +1245,12 @@ type ReadTrailParams struct {
 // ReportActionsJSONRequestBody defines body for ReportActions for application/json ContentType.
 type ReportActionsJSONRequestBody = ActionBatch
 
+// EndFromAppJSONRequestBody defines body for EndFromApp for application/json ContentType.
+type EndFromAppJSONRequestBody = AppEndRequest
+
+// ExchangeHandoffJSONRequestBody defines body for ExchangeHandoff for application/json ContentType.
+type ExchangeHandoffJSONRequestBody = AppHandoffRequest
+
 // MarkNoticesReadJSONRequestBody defines body for MarkNoticesRead for application/json ContentType.
 type MarkNoticesReadJSONRequestBody = NoticesReadRequest
 
@@ -1277,6 +1394,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/app/actions (the `ReportActions` operationId).
 	ReportActions(ctx context.Context, body ReportActionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndFromAppWithBody End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromAppWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromApp(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExchangeHandoffWithBody Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoffWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoff(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListNotices A member's notices, newest first
 	//
@@ -1626,6 +1771,74 @@ func (c *Client) ReportActionsWithBody(ctx context.Context, contentType string, 
 // Corresponds with POST /v1/app/actions (the `ReportActions` operationId).
 func (c *Client) ReportActions(ctx context.Context, body ReportActionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReportActionsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndFromAppWithBody End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *Client) EndFromAppWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndFromAppRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *Client) EndFromApp(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndFromAppRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExchangeHandoffWithBody Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *Client) ExchangeHandoffWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExchangeHandoffRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *Client) ExchangeHandoff(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExchangeHandoffRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2472,6 +2685,86 @@ func NewReportActionsRequestWithBody(server string, contentType string, body io.
 	}
 
 	operationPath := fmt.Sprintf("/v1/app/actions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEndFromAppRequest calls the generic EndFromApp builder with application/json body
+func NewEndFromAppRequest(server string, body EndFromAppJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEndFromAppRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewEndFromAppRequestWithBody constructs an http.Request for the EndFromApp method, with any body, and a specified content type
+func NewEndFromAppRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/app/end")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewExchangeHandoffRequest calls the generic ExchangeHandoff builder with application/json body
+func NewExchangeHandoffRequest(server string, body ExchangeHandoffJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExchangeHandoffRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewExchangeHandoffRequestWithBody constructs an http.Request for the ExchangeHandoff method, with any body, and a specified content type
+func NewExchangeHandoffRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/app/handoff")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4140,6 +4433,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/app/actions (the `ReportActions` operationId).
 	ReportActionsWithResponse(ctx context.Context, body ReportActionsJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportActionsResponse, error)
 
+	// EndFromAppWithBodyWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromAppWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error)
+
+	// EndFromAppWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromAppWithResponse(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error)
+
+	// ExchangeHandoffWithBodyWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoffWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error)
+
+	// ExchangeHandoffWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoffWithResponse(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error)
+
 	// ListNoticesWithResponse A member's notices, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4560,6 +4881,95 @@ func (r ReportActionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReportActionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndFromAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndFromAppResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndFromAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndFromAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndFromAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndFromAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExchangeHandoffResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AppOpened
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExchangeHandoffResponse) GetJSON200() *AppOpened {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExchangeHandoffResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExchangeHandoffResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExchangeHandoffResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExchangeHandoffResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExchangeHandoffResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6079,6 +6489,58 @@ func (c *ClientWithResponses) ReportActionsWithResponse(ctx context.Context, bod
 	return ParseReportActionsResponse(rsp)
 }
 
+// EndFromAppWithBodyWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *ClientWithResponses) EndFromAppWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error) {
+	rsp, err := c.EndFromAppWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndFromAppResponse(rsp)
+}
+
+// EndFromAppWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *ClientWithResponses) EndFromAppWithResponse(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error) {
+	rsp, err := c.EndFromApp(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndFromAppResponse(rsp)
+}
+
+// ExchangeHandoffWithBodyWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *ClientWithResponses) ExchangeHandoffWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error) {
+	rsp, err := c.ExchangeHandoffWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExchangeHandoffResponse(rsp)
+}
+
+// ExchangeHandoffWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *ClientWithResponses) ExchangeHandoffWithResponse(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error) {
+	rsp, err := c.ExchangeHandoff(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExchangeHandoffResponse(rsp)
+}
+
 // ListNoticesWithResponse A member's notices, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6752,6 +7214,68 @@ func ParseReportActionsResponse(rsp *http.Response) (*ReportActionsResponse, err
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndFromAppResponse parses an HTTP response from a EndFromAppWithResponse call
+func ParseEndFromAppResponse(rsp *http.Response) (*EndFromAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndFromAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExchangeHandoffResponse parses an HTTP response from a ExchangeHandoffWithResponse call
+func ParseExchangeHandoffResponse(rsp *http.Response) (*ExchangeHandoffResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExchangeHandoffResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AppOpened
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7788,6 +8312,12 @@ type ServerInterface interface {
 	// ReportActions Report what was done inside sessions; each becomes a record with both identities
 	// (POST /v1/app/actions)
 	ReportActions(w http.ResponseWriter, r *http.Request)
+	// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+	// (POST /v1/app/end)
+	EndFromApp(w http.ResponseWriter, r *http.Request)
+	// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	// (POST /v1/app/handoff)
+	ExchangeHandoff(w http.ResponseWriter, r *http.Request)
 	// ListNotices A member's notices, newest first
 	// (GET /v1/app/members/{member_id}/notices)
 	ListNotices(w http.ResponseWriter, r *http.Request, memberID MemberID)
@@ -7911,6 +8441,34 @@ func (siw *ServerInterfaceWrapper) ReportActions(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReportActions(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EndFromApp operation middleware
+func (siw *ServerInterfaceWrapper) EndFromApp(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EndFromApp(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExchangeHandoff operation middleware
+func (siw *ServerInterfaceWrapper) ExchangeHandoff(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExchangeHandoff(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9290,6 +9848,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/outbox", wrapper.PostSealedRecords)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/handoff", wrapper.ExchangeHandoff)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/end", wrapper.EndFromApp)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/app/members/{member_id}/notices", wrapper.ListNotices)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/members/{member_id}/notices/read", wrapper.MarkNoticesRead)
@@ -9360,6 +9920,78 @@ type ReportActionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReportActionsdefaultApplicationProblemPlusJSONResponse) VisitReportActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndFromAppRequestObject struct {
+	Body *EndFromAppJSONRequestBody
+}
+
+type EndFromAppResponseObject interface {
+	VisitEndFromAppResponse(w http.ResponseWriter) error
+}
+
+type EndFromApp204Response struct {
+}
+
+func (response EndFromApp204Response) VisitEndFromAppResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndFromAppdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndFromAppdefaultApplicationProblemPlusJSONResponse) VisitEndFromAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExchangeHandoffRequestObject struct {
+	Body *ExchangeHandoffJSONRequestBody
+}
+
+type ExchangeHandoffResponseObject interface {
+	VisitExchangeHandoffResponse(w http.ResponseWriter) error
+}
+
+type ExchangeHandoff200JSONResponse AppOpened
+
+func (response ExchangeHandoff200JSONResponse) VisitExchangeHandoffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExchangeHandoffdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExchangeHandoffdefaultApplicationProblemPlusJSONResponse) VisitExchangeHandoffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10600,6 +11232,12 @@ type StrictServerInterface interface {
 	// ReportActions Report what was done inside sessions; each becomes a record with both identities
 	// (POST /v1/app/actions)
 	ReportActions(ctx context.Context, request ReportActionsRequestObject) (ReportActionsResponseObject, error)
+	// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+	// (POST /v1/app/end)
+	EndFromApp(ctx context.Context, request EndFromAppRequestObject) (EndFromAppResponseObject, error)
+	// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	// (POST /v1/app/handoff)
+	ExchangeHandoff(ctx context.Context, request ExchangeHandoffRequestObject) (ExchangeHandoffResponseObject, error)
 	// ListNotices A member's notices, newest first
 	// (GET /v1/app/members/{member_id}/notices)
 	ListNotices(ctx context.Context, request ListNoticesRequestObject) (ListNoticesResponseObject, error)
@@ -10782,6 +11420,68 @@ func (sh *strictHandler) ReportActions(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReportActionsResponseObject); ok {
 		if err := validResponse.VisitReportActionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndFromApp operation middleware
+func (sh *strictHandler) EndFromApp(w http.ResponseWriter, r *http.Request) {
+	var request EndFromAppRequestObject
+
+	var body EndFromAppJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EndFromApp(ctx, request.(EndFromAppRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndFromApp")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EndFromAppResponseObject); ok {
+		if err := validResponse.VisitEndFromAppResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExchangeHandoff operation middleware
+func (sh *strictHandler) ExchangeHandoff(w http.ResponseWriter, r *http.Request) {
+	var request ExchangeHandoffRequestObject
+
+	var body ExchangeHandoffJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExchangeHandoff(ctx, request.(ExchangeHandoffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExchangeHandoff")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExchangeHandoffResponseObject); ok {
+		if err := validResponse.VisitExchangeHandoffResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -11728,132 +12428,143 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3bkts2tuivoHSmyvEMW91tO07c/XDKt4wdx4nL7Rk/xD4yRC6JGFEAA4Ata1xddZ72F+xv2B82X7IL",
-	"CwAJSqBEtluOs2c/uS2SuKz7DQufRqlYloID12p09mlUUkmXoEHi/x5XUglp/mJ8dDb6rQK5HiUjTpcw",
-	"Ohul9mkyUmkOS2peW9KPPwGf63x0dufkJBnpdWneVFoyPh9dXSWjJ3DJUnj+pB60pDpvxszw8YRlo2Qk",
-	"4beKSchGZ1pWEE5TUq1Bmq//368nRw/o0ez9p7t3rv40is34tBRp3jEd4LMbm+p5BstSaODp+gWszecZ",
-	"qFSyUjNhhnhI/va3508uvyOZpCtOZkISnTNFzPSg9DlhmkwhFUtQROdAWEbEDP+SkAqZuT/xZbKSTIMa",
-	"kwvgmtA5ZZysmM7xHUWXQFLBtXnGNMmpIlyQWSV1DpLAbAapHo8SC5McaAaygUqwjSOzj13wmQm5pHp0",
-	"NqoqRFpAAXfvJ6Ml4+F/t0H2E1sy3UVhBT4Mp8tgRqtCG/LCudiyWo7OTg2tLRl3/6vnYVzDHCRO9BKW",
-	"U5CdhLfEx/sIL9jd/Xut3Z3GNncBSjHBOydV9vmAWXvA9MoMpUrBFSATv5JiWsDS/OkowvxJy7JgKTWE",
-	"eVzaN/7yD2Wo9FMw858kzEZno/9z3EiJY/tUHftxccY2nb+GWaUgI0KSGWUFZOSb1z88Jg/uffvdbQSM",
-	"G8NM8TA1Hz2i2jJpKUUJUjO7dooP8U+mYan2rckO9hpKIfXoCinkuf3Ok4j/bw03KiVdjyzUPAJ+rSd+",
-	"X78npv+AFAdtTbK9ZN1ii4xqONJsCdsCIxmxrFtGjJLP461ktASdi2yDgE5PIm8iVW6t5BU10gSWZUE1",
-	"JATG8zE5LiXMQAJPQZ0bkYIcm5i/piJbbyzyJDZZQPRDaTsZKU11hXDeZPFktBIyU9vbeJtTlIErqhJi",
-	"hKR5jVBiOZ5UPAOpNOWZaq++Q4GFVIJYaTGxg3niGd2t1y8uMeTRQVNW0baJycqJTxE4VNPI7xvLMy/F",
-	"JnucU8afAc1iwAIJqEJS85JXP26PtxSxCpoAz4xGWSVEsTmHjEzXBEV1e/3gdW9/NZqMCqCzFg9N1zrK",
-	"Pgp+a73HuL5/bxRogpMkQiZmwVRXEnrMsQFQby6Yid06w/GisDZymH+mnDDAUxqyAOVTIQqg3DzNxWob",
-	"kWUuOCQGizohsKSsMNKY8UkJ0oj5DVLft/N6BXa6+E7FgsH2RnOty4ngxTq++m4Sp0uYKKbxKXCDz19H",
-	"F1qy1NDZT/RjsIqQJlKH2u2pLmlRwX62wRX5t5Ng/fXo4eJioLBG7is6j4Cj1mO9FJod6bVYmWHbGisZ",
-	"cfioJ2lto0dgIS9BTpCqetLapoDDNbZH6t7wazRSt7cM/BIKUcI2lT4xroZhV6VZSh4/+uW1tRS+f3Dv",
-	"Abk3vnM7IVSTpVCa3L9HXrBHoVbsEgu/VVRSrhmHmIAzJvLKqAQj14xqM+MR6SyWwNaewkxIGJPnM6M9",
-	"lGZFQVLKudBE0wWYHxlPzD8LgFKZP6gicMkyox0J5VkgR+cCFBGcTCFnPLOiclPX7LQmk5GGj7o/4Vhc",
-	"vIGPm3bQ/T2WT40sP+MOfFvBsyHXCiqXETX8TKyImGngFvoGpJRl6KRImrFUQxbBSy4KVJvbYjwtKFvG",
-	"MPwmB1JQpT0ecaa1caiodtjIqQoJyeuN7UmAS1EUkE2GSOta6W2vy06PXt6cclxmbIQcih4bQ91c76kN",
-	"tr4bZFlUcnQK5RJ4Zv7cWpylN+WdTU/94YoIF7rfqiRcisVAqCsA7j7YMmkQ5Ag6VYoFGMgxrSzgtiyY",
-	"64jJzPt0bZJpqNThtAFg4hklxl5Pefbaevnb/JXSSkGHlWsgTufAdWOoKboakx+kWBLK18ZEJ1AoaOPG",
-	"RhIIzZaM4w6srsWRRsloSjnH8MBUipUCOUkLoXBPFnITUaGTroFmzTMu9ESUYITw+33ws3uKQ0KKohsW",
-	"IoOhbnlD3C2vaL/8LatpwdLJIhbYeZrd+fbb0wcJuXuHGLWk+uipliHaHu/R2rL2AtZEXIJEfCFlLYFr",
-	"glS1f4pNKBto1XQabGefDfvUkfQ2Appw3V6rqnm1cwqzt8cOpXFEb8vajyWToAZIijhQgnGiyzMi3XtM",
-	"7aV5b6WNwF+cbLaiuqGLc/JPkEKRlRFKGp0tZgQjh14UYx2eHmrBqZpzcmKnqmOA7Ymu4TFtT24xe0sl",
-	"nlSpJrmB1VACHeBWPZVUuQVt2JqSqkGaY9P8qb+PTftMFBESKAuaDtRW7pNpRJY8r1HoIhRiRpSms9k5",
-	"gWWp1xg2XuUCDLBlxVVLmO/dYLPYcBWxzT7PgGum149zSBcRnjQ/D9z2kuo0BxVzzzb5shm9+WzvKjs1",
-	"BXrAkx3TW7k46b/A1uvJxgTRhXIthSoh1Z2r1GIBfEM1fX/64E7MGzCvTszPk5zZ+ELw0b29Dr2davc6",
-	"mQ0Hb4ZkU1HZCbfjFKnuEaEV0r3LLjscdVplXdI+GvCJ2LVKxV3i1PmhEW2cDYi0hQjYr/vcXmPQ/vHt",
-	"i4ttIC9g3Xb1Nn0stMDhI12WBaD98eTiYYzhUnm5+SZaKrF3Fx0QWOh1e4xfXryKfe/s0uY9xeax9z7u",
-	"B5iZ0i7evG6XluC27TQxSO70ahGgsa9+EvMLTTUs6wxoC9Kq9axGxzY17Jo8GKRjCW9kFZMHhZhPPCm0",
-	"lcTfQbIZA2ktRO/OQLooBeNakZmx+NG8EJx8k95R5VjI+bE12I+40HD7nDTrIrlx2Kz6FqhPOHw0krfv",
-	"jpORkGzOeId5Iua3FDESM1iLLsT8qFnz7RipiEpPxce4zf0KDVgEgBZklbM0J7R2e4AWCqFih0iIcUrJ",
-	"iq7JlKYLzJSKSuMbC1hL65LtNcCMiXUJct0DK8pqcaHAKGuypGuSQVpQCYQSCUoLDCRek6QctJOGRDYX",
-	"F6O0l9AvxbYX2ajtom92yJDCyfpdqsFlS3fGH8QqFvJ5yjPIfJJC1cilxBB6COSe029ut5TskhUw71BX",
-	"pYIqE3y93F7ZBSaWXKYfiA2+E8adsa7OjGeQw0eSsTnTKkpzomiFwFVVYuYRLWUUi1XGtC3EqEqQ1o2P",
-	"xcY1AxlLne2KZiCi3SLcCCE8ws0nNS05PMVJ0Ni0PwsNn5kSqXTeEfZeMJ6FAJNAbcYDYxMYrXi/Ny8Z",
-	"Db/20PR6VK/NrcR92g2Mm8gT2JGulSeIhvy7VxsP+u40CvHZpJOnp5JyGzDteNT9acYUnRZdibHhUgou",
-	"oQhJx3pghsrFCmSUbLpDpblxtvfDO8Jt9tMadKMNINYgawPIrz8ASwyNhve6PRBH5aEDcrI/Ed5J4T8L",
-	"zdIYq89hF0kMkQR1QLQDyz28hU2JoTSVNtkJRrNE8V5KIWb72NJu/xW+iiCjHaTqZFQ8i7dDLsWIyUmd",
-	"AMSJlUvS6otgwG6U3YRQcsiPSKSKb4CiUxe5BKT7YMd6PTq2rU8OK1A6MI99fKUQ8zoQZ0wFYziuqCIq",
-	"Fys+Jm9djKVO76WUkxkzhnKlSUG1D3Zh2sp8aJU6+Nwh/pbmlM8hG2/VRjTriS/bpSWMCWOMV6YJUwPN",
-	"ZylEZHDGjcURj0j/E3qxzKaDY75z0yXhxrrxpV4D7U5yVOVEi+usxH4Ym/YXm4uIhJZ92cIuUnbFDQ07",
-	"DrAmUZpMKlnE8Wx1zC1FMqryqaAy6xEotYMnfvXhJLHNv7JFH/Gw2BAN2SGx9+q06KKEYrXv0V7XjEml",
-	"ewrvMhxmKwqPIyX2H/IXcpqQf/3//zonR6dokwsOloW9OMB8M+GiCaYnRDGegqsgI1PJsjmqhloE9ljj",
-	"Tl/ObjbcSBRaTRlnG1ZTmk2iiQEsdbD7mDB+SQuWneFGLTDqkmKqfV3DFLC0wTgo/RK1Pi/To04UEztY",
-	"Kaq7aC6PysI6symxTBmlcCYInVr/PSbH0ODthgmmRiZzWiaYp141v82EXLiRKeYwzlz5228VFnW00qbw",
-	"sYRU90y07ypc1EwXEKsEVcC1m5e6KgbUNTktrTRLulz1zbEqyc8wQXvmin3PHv/y5OleQYNP/QKDakaX",
-	"Ncu7ZHyI89CuYnM+YXxST2HTxJjdsMPPZpPaeLVep8HJlGUZGJKkZTmpuPWv2D/xHUQcDjQJ3VJXz22G",
-	"n4mKW7unmGEGHi1690Iwm9G0aoKeqzfIPN8gDNIF6OCH1Fb2TZZMKRs+8oZVe1L7mzUkk1FOeSZms2Ac",
-	"hjXZwTDND5hOML80BfmTVPBZYWvgzIKDgVyGteILLla8+aHJpLnqhKUZvvlOga7KcGM1K9T/mdPSBZga",
-	"WYKVAdnEHUdAbFUaWpu31bD4Ey0KB1ktxKSgErFktio5LdB3mdNiYuRvADVRQjyU8UqKGStiFqpLB03a",
-	"6alIeh1ISosCZIICwFXQYCI1F5XsWQiSjNjSBnWo3isJ/w4yY5ZBnGM5xKtH8hwYEMA4SyygFUasdouA",
-	"xgUOAj3hpv3KonKgKhTsqGG5gXz+tcocrSiDuM+Hscpu1y8W3G9XEOyvl3xdu3ubgNEwFzIS7dZSVNMC",
-	"VC6EZnyekHnFMspTSIgCbX5SCZFQSpFVKRBj2+gc5DkGnqfgUseo6iixsqxdgnjvJOkOeg0MB9Tb2BH7",
-	"sgVjD2OZ5VB9D3UA6m+75+w4a4JW0WRvTflpTLsbU2HSu24d377eRC5sPLR+2BbmtgpBv91zIGZ42Qeg",
-	"xUToTLv/blWlMEWmTqUNqwxpcNOAIIBjiIB9lSMWFq9htqeaaciJhd/5mMPpXq4Ij1VGDjF0w+mNEwDx",
-	"Yyn7xIeihe61xboyP6zJu99D0jgnEyfyw8R3kwEshxQS9ikJvAaHWPPv8yr49hH4pVh0R3hX+TpUe4VQ",
-	"tnhTFGhhS9CV7FW0aQbqnj+zkidmoA2rOB5eC7wjGBEMFlv6BdACuvTDtZj8c5TKHDhI6qtwvlaNFM3N",
-	"v8EoQwEY1dKULGCdYE4esiYX6vzoWz5Hj6n8b569evE0IXhc9PT7k9t9s/KbSnHvR40mvPO5mtDwUKc6",
-	"dLHmVS4KC5PBXO8FdkAPFuw9NGASVZ1x2q/jmgNye3N3tm1nAMgGH3ematLmmNzuMKx97SrZWXrsjPdh",
-	"pzbwi+n6xtySrhwjRXQAH1A12ctZbMDMXXZ9W8gKDRNfQrGdhLLl+oM22eStdh9Gom5pO+rvrP81zPO7",
-	"thPn4zk9Y9mh/eSPRdSOcZOl9b6g3WXSVB7UDpen89Z+N5zHhkIcKkPE7WDdm0jZ7SiC+XpOG16Arsob",
-	"PRQSs7OiMxukdc4cSMptJeEehoXdK6oIhspsvH3YKZbhErNpcTH4yMxQNpf1SdD9ZxSNK3YtWxo5qK8l",
-	"HTL8oELpsDFIw+lNTVHN0G7P+8zzCyeiIt6n3bNlrzYEfnx7YXMAU8Yz5SvdEkdIiT30lXgaS3wVJOUZ",
-	"QdGyPkeIZaAWWpTE4IJKwKTyqj4QiwdYF/GsgvNbIik2bpmbGJ5JyN0Tom4uRjcw1dqZJQ1A22xlv5x5",
-	"IykrnnJt43FbZZNigEreFYUuRLqoGy2ISqbQO/g8o6mtTKZZhrlDWrxq1/N0VHI2m2Q8g4+R6tqCpkBc",
-	"VFzIzJ5DoVKySwzXD6iq6Yx8bJRKPnt4dOfb+8Q8JTlVObGFCvZE+P0H9+/c7jD+gV0OPiy6s9bPYWG7",
-	"qYJP/TkXxrEZi7KMqiyMe9NIfcD7+sjEISa1WRRJpE4hpUvw5IbvNxlwF6tLxXLJzO9iTKZSLICfWQlR",
-	"MNuYyp9a07XgaD6xOVWmSAEzTezRUG+eueNnYmF+w4NWo2RkBJA7HGsn2x96sDTbxr2rcaoZKKi9xBQt",
-	"tanazngXMvtNmFCB1DhcLaZPJUWOhhTdBv410vU+Jx9hIZub7lET65bUsY8Or7Nk7cMkl6fR4r+CYTIz",
-	"zseMK0152mFS1NyMRwMs4RjG6F+azZSqIKKufymBP39CHgvOIdXEvlaLeJftvlEdOVGQCp51FBjYDC8m",
-	"U7chISsgFdesCGpDmkJyw8nNIfZIT5UGgbupwL+YIGoD3NRgDLG5vbE2fFp7ihIWU0wPrjt1xXoDD0MM",
-	"jzVcI5xw3QrR63nWlwxWw+AQN74Cl3lSx2Cd6dztAbvZG3x0YvgmBLYllX0b6pbFb/N1p0vYYK3d7eVk",
-	"mEPqhtme3Xc8Ynp9YbbjhWdZ9/FDfqWKpQ2ac61LRxjWpJ8ClSB/8JTx49s3xpUAZfT5AuouYL62gpRS",
-	"XDJjEtq2fif3v7/tuzTidDjc5nxXKJBnIiKCVoLktLgENSZ/dj7Kn43gwW4dnExBrwA4udBAs1uKrBjP",
-	"xGqrx8iY/JmW0Q/rZm+0LN/xze8SMl17ycwziqL/x7cvLuzuvvv29LvbCWHhqVj35P59bFAUQEoZXeJh",
-	"gq7VO25G/kBT/cHKUQNMbHF0/8HdMXkqpZCKUGne6WjJ+CHonugz+EaT1yf9seUGKZjShPF3/INT4R/G",
-	"5K2tbLk8teaqSCvsHyF4sSZzKVZq/I6/449AsQyL2xSQkuq8faScoOC1p+kKMTdbbFcha1aA2flCnZEP",
-	"f336hhwXYn7clAF/IN/oug77HW8eJEbvtsucu+qbsX0B07eTYAYz7/G76uTkbvoT/uP/97P936/j0v3w",
-	"1v7w/gP5xngWgIfzfE+G25YkNsYFriUD1WNEZy8kBGiaNx2ejAVs2BudqJVwc43J42ZPZlq3HirhHbc9",
-	"Oc69BUI4QGZAZPjUseIKTxRKUQBCBDu+WJqUQLOJNsbnmNQ1k9u175kAa7rjYcF33BnyaNWP3/G62u9s",
-	"hOwWNhaodf3odHwyPvEhYzTVRnfHJ+O7rvEhCqHj8QqK4giL0Y7/sVqose8vOrdhGCMnkdqfZ6Oz0V9B",
-	"/7ha2HOMQffSOycnOzqXDutYimetI+1KX8Ba2ZSCay4bH6ZeV9D61Lh5yyWV69aBVOdSOR1YiwaekSYS",
-	"YZneUT9ydSNuDBLoXGG7Bhx09N5MdXx5ekzL8jg4slkKFYGl7U36sD6N52r0HolsfWPADPu2XrX1lZYV",
-	"XG3h8V5X0yjIrg98p/tGZ786rffr+6v3IVIsKJojGpngQBhHgecPjJ57zrWdl6n3gxErU2FY2Go+hq0e",
-	"PGrMfC28WCWjjj/VMcOrY3usRHWS/U9MaXciApmnab/9axwQzSvHdUtjs+WDcU1wHijCO37th8Pgw+aE",
-	"hANm4sWar5y/DkaO/QmkOAu9pHIRnFT5XNzcPP9FjtFclw3NXg/KhM0xl7rbGuPEqq+lAmP5JajODE7M",
-	"j0x6XJOqtC0JmCI2ejQI2Z7Fd/KfxdWFf/XrZMPG3YlwIT48JBO+zQX2IbJnz1GSssauvqWa1EMv1qwy",
-	"po8/1VnVq+NPWORw1c2Pr4TSr+vKvw0EfZGLBA5/gcCBJEVY9dpLRJzc8NQP00WMaB+mKZT6pgSPc2Y3",
-	"CfcJFOzSeH51BrG2rhm3iY0xeVLZDVo7nORULgtQ6pzMhFxYw21OS/vQdYoNSNt5rD3I+zjfqXMMjT+7",
-	"jrKpL9UwVLrnXXsdxqForWmU9zVR2s/i0GR2QddkhYmRgNBsY9ZYq/QmeTQmD+sGrs5EVaBtkxohsTWn",
-	"Bk4ohxWGYoNjajwjlBNsI3o9amydnOzUjs0xzS9Alkn8IhCvTXrcQ9KvOnrwfSOnNmYX3Diy78qRQxoD",
-	"DU4i1B48PCDFNzcFeHkqZtvEjyE1n0YuxBz7MM2odMZfJD4hjS/W8rO2KNrOsZtqn7h3htKsvY+mB8G6",
-	"u5EOiuagj3wEz36Lh8Syb/3q8KoSWw/AXTda8wRPebhj1nic1sWe1q7jMq1vMXKm/pj8DJBZ/GMgywWw",
-	"FMAkq9G2jf2kQ23iGl25+VB0b9zYdDC1GLYx/sKase7eGyGh5tmhaSgUDWUdKOvB5S3NZQvFd1tQtoj/",
-	"d/UVDkRF4fGEr8m8egGlxpIY3zvgSxj0KIfsuYFA8VgrCgvyXWs/ldTdU87baQ1RAm9K4LBX4IqPySPb",
-	"w7V2D87rfTXNYuwxYapsQdRubyBGx/Ycyq4Arnl+TZk2xOz6QvKvfSbpi9NueCApel0ZvnBgIZg1RDoT",
-	"ksyFyFytlKG8EnidL3D0OCa4MMbnGJLGNTaVnWoFEqm34r7FUIdetZ861bqLUuvmAEepyGBHfuGxBKqh",
-	"3bP9RjTvIVVgvdIIBeDdHHWDkgORwEu6AEx48nkBR5WyU/oCXJbmaFfVF2xJUey0gpuMdDeiml7OvbNA",
-	"H49Wq9WREZBHlSyAmzVm/UG93eX6C3N7u311LOyErHPAWOlzZcPVrfQf8juRbJ5rwsUqqCD4v+QhsZ74",
-	"pedr14bIX3307ckJWapzgk3Q0pxOCyBLoFy5YFRXmLUQ8+N2A+NOd6ndBvmA6GlPFEFP+PSzU7IXTXGB",
-	"cn19fKcnphUUM+fPFFkdsyZHNoObU2wqKy5BJr5fr/ItfLMdGVqsIPD9nLtS3XXP58OC2s4RE3j2wWcD",
-	"eKO7s1Fn1uYyKq4xygQ20auvotgSbpswtOV5XcB7CYcE28uohngJB46mCKxb8smxJHCjsXW0SFxezFi/",
-	"tWjxpUyWwPFtsdqp412SrBO8PzCevXTvxH2njZjZb32vrj3tUfT2xwrPBO17oxRjoXhIsnmzLuGI2nPG",
-	"xikyOEkIHC0pKxLi7oBkmY0V+wydq35oOiDdUsSfWNxHN2FydTeL+q5BX2Eq1TePisVO/aMDIi0oaCjt",
-	"dC5uBng5N62527XucXWySXO9ty0HJWzmrlQbgrVjCK7OicfTJFXw2Qj8anzPoDz3S0feHKRjgTd7+uWg",
-	"HqeZoil99T6nKw70LQQNdRl97XvmW7UDRaHw2gLb9XJMzGDoiOI98977bA4M+DryIYSY+8uU4qG8gqbw",
-	"zLaD+18avPbMCMEOjxcRcEgStIcIKcHefjgdEU3VyJg8VKQQfO4CdPYS7sTItNzQmksaGLvIHhbDlszm",
-	"vzkUjnDtn1S5jsvXIcFjCQVQtTMahy/8uxJjtHATIXJY6nGTWI+tg4LeOrGFho4nHCvb1FBi8McbbNX5",
-	"rvCXee7vHfufQBHRO9S+dNymddtcNEp7k8XCnTTXNEWuPVprT5MVSPBH57Pg3HxjSJM5vdwpg3qVI3YX",
-	"Isb8r6bnyFbNwogWRXD6ttUSJcGH7//wPljY+yQWTfKwPGjxj5ukXfzYCKdYolvV3+BhnJYzZrv39k+A",
-	"Y0uJi7rbwVeZAW91TvnCosW33IhHG+XBa8OwT0nt1o3JLxyIlpQrRw8ZpCwDldhSsfAS51LCJRNV0PHD",
-	"F9sYufRbBRWo4PaKPqLn+FNzNHOnC39dgnLfHdqJb7p+dDH9QZFqcNg0GBkG9WPgOxyfpzy7AdAnX0/p",
-	"S/Z7sf3vSyE241sz/VO8951QLAhtbquLZnKHU1QOVOop0B25wGf1K5/L0TdPJI9zyrgvGz4kTdiG5L8T",
-	"RVzQddNrxfdiUpoVBVm5ohN72wQu5TwgDUW8mTeQLnwrwDhJvJVMw8+2xdwfX9KEF5v9e4kaxGNzFvzI",
-	"GJ0G8+chPRGmyIxxpnLvvTA9nKAkNlLeFSsxz5/VPbb++GTVbh39hQnL3VoVoSv/5JAa7KPVR77m1zZ6",
-	"8y2sfR9fRx23FEkNcXDNaEG+uXtCVOJqXUilICFT7HTorhe2ieHbu+lPV+WOIExB2RI7QX61Lk/YpvIL",
-	"083LzjInDqugvc9B6ecRHqiOtxWqc1lYA9Wqyywl4xoyQm0Np/vUOFG7yAU7H3T6M6+BZtiYq2dQpTbA",
-	"o6nsu/f/8HGTpt1ZZ6hNfYFIm2q3GGzRgRZi4TIAvG9opWmCMSSw4kgo6GXV5RT/ve5idbiDvm6K2DFf",
-	"/+iz63ZcgxCmGnAz5dPQErzJOZthSYrtT7tdrHNV/xi7Z83gp1EJquEuN4DhhM1oTKvBz7/+4z/r5Z0R",
-	"21VoqzFRneAUs7q1Wl3XbxG8PdHLuh3QxiTP3rx5RR5RxdJGQtGyvKV8FYWCVGInZzcHLcvR1fur/w4A",
-	"AP//",
+	"7H3bkts4kuivIHQmwu0ZlqrKt25XPZzwpXrsdrvtcHnGD20fGSJTIkYUwAZAyRpHRZyn/YL9hv2w+ZIN",
+	"JAASlEBJLJfc7p19clkkcclM5D0TnwepmJeCA9dqcPZ5UFJJ56BB4v+eVFIJaf5ifHA2+K0CuRokA07n",
+	"MDgbpPZpMlBpDnNqXpvTTz8Dn+p8cHbn5CQZ6FVp3lRaMj4dXF0lg6ewYCk8f1oPWlKdN2Nm+HjEskEy",
+	"kPBbxSRkgzMtKwinKanWIM3X/+/Xk6OH9Gjy4fPdO1d/GsRmvChFmndMB/jsxqZ6nsG8FBp4unoBK/N5",
+	"BiqVrNRMmCEekb/97fnTxfckk3TJyURIonOmiJkelD4nTJMxpGIOiugcCMuImOBfElIhM/cnvkyWkmlQ",
+	"Q3IJXBM6pYyTJdM5vqPoHEgquDbPmCY5VYQLMqmkzkESmEwg1cNBYmGSA81ANlAJtnFk9rENPhMh51QP",
+	"zgZVhUgLKODug2QwZzz87ybIfmZzprsorMCH4XQZTGhVaENeOBebV/PB2amhtTnj7n/1PIxrmILEiV7C",
+	"fAyyk/Dm+HgX4QW7e3CvtbvT2OYuQSkmeOekyj7vMeseML0yQ6lScAV4iF9LMS5gbv50FGH+pGVZsJQa",
+	"wjwu7Rt/+YcyVPo5mPlPEiaDs8H/OW64xLF9qo79uDhjm87fwKRSkBEhyYSyAjLy3Zsfn5CH9+5/fxsB",
+	"48YwUzxKzUePqbaHtJSiBKmZXTvFh/gn0zBXu9ZkB3sDpZB6cIUU8tx+50nE/7eGG5WSrgYWah4Bv9YT",
+	"f6jfE+N/QIqDtibZXLJuHYuMajjSbA6bDCMZsKybRwySLztbyWAOOhfZGgGdnkTeRKrcWMlrargJzMuC",
+	"akgIDKdDclxKmIAEnoI6NywFT2xi/hqLbLW2yJPYZAHR96XtZKA01RXCef2IJ4OlkJna3Ma7nCIPXFKV",
+	"EMMkzWuEEnviScUzkEpTnqn26jsEWEgliJXWIXYwT/xBd+v1i0sMeXTQlBW0bWKyfOJzBA7VOPL72vLM",
+	"S9HJyvKCZ2+sHNmcVIsZ8E04vjVyxe71lkrIRIo5yppUiBkDI6iWuYAFSFJKUOb4X/A1qr134k7hVq4Z",
+	"bsGupWMTzyjPxGTSuZFUZBA5YMpQQ2okJOO4A3POyIRBgeL29avLt+RYVaU538e5nWNI3hoy8rLXimgE",
+	"ASUlnYKX03QKXN9SZE7TnHFIrEh+JdmU8TPCq6I4c0DLgNBCcPNnZZSvpH1Ke8IJt9oBplclcMhi4DGI",
+	"28VSn9i3Ng5u7GhKPapkEScde9xuKZJRlY8FlVlCljlIsHDjagmSFEAzq/qMpVgqVEp20Hh4+tyOwrXE",
+	"YPIkp4w/A5rFmIVfUWpe8mit6Z5YBZUAz4xGtUyIYlMOGRmvCKoqbRCD1z33VyOTQQF00pIh45WOig8F",
+	"v7XeY1w/uDcINKGTJMImzYKpriTsMccasL26bCZ26wzHi8La6CH8C+WkAZ7SENLdWIgCKDdPc7HcRGSZ",
+	"C3P80pzqhMCcssJoI4yPSpBGzVlj9bt2Xq/AThffqT9O7Y3mWpcjwYtVfPXdLJ7OYaSYxqfADT5/HVxq",
+	"yVJDZz/TT8EqQppIHWo3p1rQooLdYgNX5N9OgvXXo4eLi4HCGnmv6TQCjlqP20uhsyO9EUszbFtjSwYc",
+	"PulRWtuoEVjIBcgRUtWetLYu4HGN7ZG6N/wGjbTNLQNfQCHKiCx6akxtc1yVZil58vjVG6sp//Dw3kNy",
+	"b3jndkKoJnOhNHlwj7xgj0OtsIst/FZRSblmjumvMTgjj5ZGlhm+ZlQ7lH7SaeyBrTmGiZAwJM8nRl4q",
+	"zYqCpJRzoYmmMzA/Mp6Yf2YAJQpVqggsWGa0Q0J5FvDRqQBFBCdjyBnPLKtc17W2yrtkoOGT3p9wLC7e",
+	"wqd1O+DBDs2/RpafcQu+LeNZ42sFlfOIGvpMLImYaOAW+gaklGVopEuasVRDFsFLLgpUGzfZeFpQNo9h",
+	"2Ajbgirt8YgzrYxUpdphI6cqJCQvNzYnAS5FUUA26sOta6G3uS47PXo5ppTjMmMj5FDssTGUzfWe2mDb",
+	"d4MdukwnUy6BZ+bPjcVZelPe2eKpP1wR4ULvtyoJCzHrCXUFwN0HGyoNghxBp0oxQ2WVaWUBt6HBXIdN",
+	"Zt6n0SaZhkodThsAJv6gxI7XNuskpZWCDisv1MCdoqbockh+REWdr4yJSqBQ0MaN9aQRms0Zxx1YWYsj",
+	"DZLBmHKOmqjTSUdpIRTuyUJuJCp0UmmgWfOMCz0SVvNOBs6KGEkwXDYiuNfVedxkHDRSFDstnj5+qoba",
+	"exkgyaCsxgVLR7OYp/Miu3P//unDhNy9Q4ycUvsIrpZm2h7v8cqe9RmsiDA2pkEgktocuCZIZruniBlN",
+	"NeEG29ml1F44Gt9EQOO/3qlmNa92TmH29sShNI7oTeb7qWQSVA/WEQdKME50eYbHexOqvTRvvrQR+Mox",
+	"a8u7G7o4J/8EKZQxBZGHSyDMcEoOe1GMtYD2kBNO9pyTEztV7RRvT3QNE2pzcovZWyrxpEo1yQ2s+hJo",
+	"DzvrQlLlFrSmfEqqeomSdX2o/j42LbpgFiA3AfGcI0OsoY/WETrg5iIDMqFFMabp7Cy0rw3qC7YAIowG",
+	"qWuvAaFlieiCT2lO+dQpqo5U93H6vOJ2u/hNQk7vE5UYeUzGojKiWuCAFnFD8ogoSAXPSKWcqR8u0sh2",
+	"DNoY6oLMaL3eS+T4e4xZCtXhHLEuBye9gv1S65cyHxq1IjHzGKltHVVu73ud5XruKAZFETnEZUHTngqI",
+	"+2QckQbPazJw+xMTojSdTM4JzEu9wkiY9x7KiquWfN65zWax4Spim32eAddMr57kkM4iXNX83HPbc6rT",
+	"HFTM4l7HRjN689nOVXbKenRqjLZMbyXbaP8Ftl5P1iaILpRrKVQJqd7tTA6Uix9OH96JGXjm1ZH5eZQz",
+	"6zJq+Y6v7ytu1slshGs9yoQ+2Kg8paneI+gkpHuXLTp8L7TKuuR11IcXMVWUins5UudaiOhTXZ5ao6nO",
+	"o4zyOa9ZMwZ1UPclNj7i/eVODz4jQNPcur+ZVlBMkEdrYexNK/WYNpySEudN9yzUucUpWZoXhWGx1vbw",
+	"qnfJ0AD3K4l7uqIhkJCMdutgDmMxmvnp3YvLTVKZwartg1g3/tE0hE90XhaAevDTy0cxtpHKxfqbqDHH",
+	"3p114HGmV+0xXr14HfveGUzNe4pNY+992g0wM6VdvHndLi3BbdtpYpDc6m5BgMa++llMLzXVMK9TU1qQ",
+	"Vq1nNTo2qWHb5MEgHUt4K6sYVyvEdORJoX1+/g6STRhIa6l4OxvSWSkY1y5mhBJfcPJdekeVQyGnx9aS",
+	"POJCw+1z0qwLNQunRlodhcMnc1L23XEyEBh86lCTxfSWIobvB2vRhZgeNWu+HSMVUemx+BS3/V6jIYUA",
+	"0IIsc5aao+7tcaCF1WPsEKjWWEaAPMcwBlFpfGMGK2l9BTsNAaOMLUCu9sCKsrqIUGBUDjKnK5JBWlCj",
+	"hBEJSgv0cF+TpBy0k4ZE1hcXo7SXsF/uw05ko8yOvtnBQwonsbYJOJfGstUxJpYxX+QFNwqy4/qqRi41",
+	"qncLyHtOv77dUrIFK2DaIXRLBVUm+Gq+ubJLK9FsChYQGxUyAs6q9erMWKg5fCIZmzKtojQnilZsxgk5",
+	"a7EhW6wypm2GXFWCtP6lmCjTDGQsp2Gbmw0R7RbhRgjhEW4+qWnJ4SlOgkYz/0Vo+MJYXaXzjnjMjPEs",
+	"BJgEakNx6DRDN9qHnQkj0bjAHpJeD+q1uZW4T7uBcRMBLDvStQJY0VhU92rj0Yitqi0+G3We6bGk3Hry",
+	"Ox51f5oxRcdFV8S2P5eCBRQh6Vg7Em3bJcgo2XT78HPB99ANY6fNflqDbrAGxBpkbQD59QdgiaHRnL1u",
+	"O8pReWhGnezOUOqk8F+EZmnsqE9hG0n04QS1p74Dy3vYPOscA/M60MECRrJE8V5KISa7jqXd/mt8FUFG",
+	"O0jV8ah4eHkLX4oRk+M6AYgTy5eklRfBgN0ouwmm5JAf4UgVXwNFpyxykXH3wZb1enRsap8clphMVaua",
+	"3ktUiGntEDaqglEcl1QRlYslH5J3zlNUx51TysmEGUW50qSg2jtdMZ5qPqx9dTaojb85T+Jw04NYr6cj",
+	"Cc7Gy4wKY31yxsbtpz5LISKDM240jnhk5J+w15FZN3DMd266JNxYN77UG6Dd0beqHGlxnZXYD2PT3lR6",
+	"Wh64ord9UbusmyPcQwPtneW2bwbbzqy11zZxKe4H7CNMO5j7TvEXXZRQrDZT2uuaMKn0nny+DIfZCBzh",
+	"SIn9h/yFnCbkX///v87J0Smq74KDPe2ec2DOBOGiif8kRDGegssCJmPJsilKkZpb7rHGrWaf3Wy4kSi0",
+	"mlT8NqzGNBtFY1mYrmP3MWJ8QQuW2YiJBUZdFkK1z80ZA6bnGFtmv2QDHzDZI9cfY5GY7a+7aC6Pss06",
+	"Oi+x1AQZdiYIHVtTP8byUDfuhglG80ZTWiYYj1k2v02EnLmRKYbdfIjptwp8WKkO/cOnElK9Z7LItuRz",
+	"zXQRSzYmCrh281KXiYNiKaelzw7osOrXx6okP0PX7Zkr2Dh78urpxU7+gk/9AoOMdBccyrvEQYjzUAVj",
+	"Uz5ifFRPYVMdMJxjh59MRrWeaw1Ug5MxyzIwJEnLclRxa4qxf+I7iDgcaBRasK4mxww/ERW3KlIxwSwS",
+	"VP7dC8FsRiirERq5Xnfz5wZhkM5ABz+kNjt1NGdKWU+T18Hak9rfrM7ZZHM04zCsqwmGaX7A+In5pSmq",
+	"GqWCTwqbx2kWHAzkkgIqPuNiyZsfmuCvy7CZm+Gb7xToqgw3Vh+F+j9TWjpfVMNLMLslG7m0dsRWpaG1",
+	"eVvRgD/RonCQ1UKMCioRS2arktMCzZwpLUaG/wZQEyXEvR6vpZiwIqbMuvjXqB2Pi2SEAElpUYC0AQUX",
+	"nsDYfy4quWcyUzJgc+v/oXonJ/w7yIzZA+Js0D4OACTPnr4DdMnEfF+hc2s7C2is5cAnFG7aryzKB6pC",
+	"wZY8rBtIQblWqq5lZRA3D9Gt2W0lxuIA7aSX3Tm/b2rLcB0wGqZCRhzjWopqXIDKhdCMTxMyrVhGeQoJ",
+	"UaDNTyohEkopsioFYnQbnYM8Rx/1GFys3IXOLC9br69Juv1jPT0H9Ta2uMls0uOjWCg9FN99bYX62+45",
+	"O+oFUSsa7ayLOI1Jd6MqjPauvcC3rzeR8zD3zYG3yeWtZOb7O4oa+2cqAWpMhE60++9GIhVTZOxEWr9k",
+	"pgY3DQgCOIYI2JXsZGHxBiY7EvD6VN38zqU6pztPRVgaHynE6YbTW8cA4qWFu9iHooXea4t1dUmYRvpg",
+	"D07jjEycyA8T300GMO+T+7pPFms8DeKZWIapDmTJioJMwRoxqQTUUGgxDPLYxitCjTHa5JlZld8VCNo8",
+	"LhfEbdK8zongxSqohKtNE9S2FGF6SB6NjZZK5kC5Ii43oleqRH8uYFXcL0us3XWIF2LW7fBe5qtQtBdC",
+	"2SRrUaAVIUFXku8j3M1A3fNnlrvGlNB+lQH9c/a3OFyCwWJLvwRaQJcMvBYj+xLBOQUOkvrUqm9V6kZT",
+	"Fd6iJ6UAdNhpSmawSjBFAbImNOwO5C2fsoCZDd89e/3iIiHY1uD0h5Pb+yYprAv+nR810v7Ol0p7c4Y6",
+	"Rb5zvS9zUViY9D71XigF9GDBvoeUT6LqQZz2a5dtj1Dn1NWgbnVyWQfr1shV2pSzbvdK29eukq0VAc5A",
+	"6VddhV+MVzdmenWFXCmiA3iPVNi9DOIGzN2i1zlqbf3MOaFW/lVcs8JQKR+Sdp6isf2nhCkixmi2ZWup",
+	"ij3lJXdZENEHI5/qshkstOvtBf0mvri9mpE6mG3J9rTGbz+z+9oWtHem7RlICJVXX1dVeyWaaLo3xO0u",
+	"kyZDpLZ2/QFs7XfNcm9I16EyRNwWnnITodUtyUrfTrnyJeiqvNEisn3bUVwapHXOHLDwTenlHob6s+ER",
+	"6Ke0wY5+VW/9WXnTI6p3iV3fYy7rUvLdRc7GDr6Wko8naF8VPzzwvdLyw85azUlvcr/qA+32vMtuuHQs",
+	"KmL62z2LSDXST+8urTU2ZjxTTR66XVxiq0YTT2OJz1alPCPIWlbnrkBIzbQoicEFlYDB/2VdUY8V8LN4",
+	"SMcZVDsrk+6eEHVzDtKe4e3OyHQA2mYru/nMW0lZccG1dYZupLeKHrrCthBAIdJZ3alFVDKFvT3/E5ra",
+	"DHKaZRi4pcXrdt5VR8Zts0nGM/gUyYIuaFp3GBIys1VPVEq2wFhJj+ynTrfTWkrrs0dHd+4/IOYpyanK",
+	"iU0osS0lHjx8cOd2h1UCbNG72nx7LyCLhc2uLN654Wwrd8xY9MioysJ4bxqpO0RcH5k4xKhWiyJR7DFg",
+	"6yhHbvh+k37gHKWpmM8ZenuGRgOdAT+zHKJgtrOjr3LVNeNoPkl8gWEBE01sbblXz1y5qpiZ37Awc5AM",
+	"DANy1fV2st0+EUuzbdy7XLT6AAU5shgfpzZO3ulsxMN+EypUwDUOlzPr43iREp6iW8G/Rq6ET4iIHCGb",
+	"GLBH7rJbUsc+OszhkrWLfhansUPmexrU9tAmW/HZ+3O6QovMsBVae0bXck+wnwkWxydrHtGSTmHNlclF",
+	"s6QQygXD6HactzCuNOVph5rTuE+x7gyJ2RzW/dP6mVJVrKD5VQn8+VPyRHAOqSb2tVrsuPSHG5XbI1uF",
+	"3JFxYkP+GF3fhISsoDGXXbJQU4RguEvTmSPSKKohqu2U6V9MkNwC3NRgDLG5ubE2fFp7ihI7U0z3zll2",
+	"iZ49C2n6O2au4Xu5bnbx9az9BYNlPzhsa7bXSmOu1fluq9zN3uCjE8M3IUQsqezaULd8eJevOs3UBmvt",
+	"FlY9eza6YTZn923cmF5dmu14hl7WzXnxvFLF0gbNudalIwxrZoyBSpA/esr46d1bY96AMjrGDOrWhj7Z",
+	"hpRSLJhRU22v3pMHP9z2rZdxOhxufb4rZMgTEWFBS0FyWixADcmfnd30Z8N4sAURJ2PQSwBOLjXQ7JYi",
+	"S8YzsdxonDQkf6Zl9EMaRNHe8/XvUPo4zswziqz/p3cvLu3uvr9/+v3thLCwLtw9efAAu64FkFJGlniY",
+	"oLn3npuRP9JUf7R81AAT+7Y9eHh3SC6kFFIRKs07HX2WPwYtkX1KB8YMfb8M7CNECqY0Yfw9/+jUio9D",
+	"8s6mOi1OrQot0gp74GAccWqk8vA9f88fg2IYggRlZK/O200VCDJeW4lZiKnZYjuDXbMCzM5n6ox8/OvF",
+	"W3JciOlxk0L+kXyn6xz+97x5kBi5206R78qNx3pxpm8nwQxm3uP31cnJ3fRn/Mf/7xf7v1+Hpfvhnf3h",
+	"w0fynbF2AAs7fV+Z25Yk1sYFriUDtceITl9IbI173bbOaOXmeKNhtxRuriF50uzJTOvWQyW857av0LnX",
+	"QAgHyAyIzDl1R3GJ1ahSFGAr6NHbhTQpgWYjbRTiIamTaDfrJjIB1pzAQtP33BkXaGkM3/M6/fNsgMct",
+	"bK1Ry/rB6fBkeOLd2Kg+Du4OT4Z3XTdjZELHwyUUxRFmJx7/YzlTQ980fGpdQ4ZPIrU/zwZng7+C/mk5",
+	"szWwQUvyOycnW9qR92tDjnX6kR7kL2ClbPzFdYyPD1OvK+hnbkzP+ZzKVauY2Zl5vguMZw08I413xB56",
+	"R/14qht2Y5BApwpjEDjo4IOZ6nhxekzL8jgo9y2FisDSNhx/VFdyuqTNxyJb3Rgww2bsV215pWUFVxt4",
+	"vNfVCQ+y6wPfyb7B2a9O6v364epDiBQLiqa8JxMcCOPI8Hyx8bk/ubZXM/W2OWJlLMwRtpKPYbMTjxoz",
+	"XwsvYH0wcZxc8OxHKeaPyvJQCGm16r4uSrAM+4D4uOAZ4sE3/hZ8rS12I6mH5JFjerZBiGVUUyEyQvmK",
+	"zIV1jdh+0IZRFmwG2/ATOFY7cOR6Rj2r3ZYHQtRaO/K9kHVykwtwlVQRZuifHI4CHJCb5uZiQmgdor2l",
+	"mmZWdWJF01TbtZD/zrblUoxPCyCVgttDcrEAubLtaWlhKKO+3mQzC7+TRiz5qePPdSzi6tiWFapO0fUz",
+	"U9pVxKEAbO7F+TUOuuaV4/quEQOkg2E8qAeNoNyv/XA4f9RUuzlgJl418eVQ18HIsa9AjR/nl1TOgkrF",
+	"L8XNzXOCSBnldfm22etBj21Tsli3gWWcWBV0rsBYbwmqpAYn5kcmPa5JVdpsRqaI9Ur3QrYX01vPn8WV",
+	"d0B+o8ewcVlETiE+POQhfJcL7KbnGmwZKcwa2/iWakKaex3NKmP6+HOdrXF1/Bmzuq66z+NrofSbOp17",
+	"DUFf5Yavw9/sdSBOEZYyfGVtoanciBDtozSFUt8U43EOqXXCfQoFWxidsM5MqC1kxm3AdEieVnaD1pYm",
+	"OZXzApQ6NzrEzBpfU1rah66FfUDazuu0B3kf51tljqHxZ9cRNvVtd4ZKd7xr76k7FK01DXu/JUr7RRya",
+	"zC6pT64PCM12jI/d4dLuAus7yzszU4G2TcqExJ7hGjihHJYYTglqj7mxZQj2N78eNbbK4TulY1N7/xXI",
+	"Monf0OelyR4XBO5X8tL7IsBT63cPrgLcdRfgIZWBBicRag8eHpDimyuMPD9FU2yN+NEt7tNTCjHFPnwT",
+	"Kp3yF/ExSqCuMWwnRds5tlPtU/dOX5q1F0XuQbDu0tKDojm44CaCZ7/FQ2LZt6B3eFWJzTPiriu+eYKl",
+	"e653BvZIcP7jlbsKgtbXizpVf0h+AXDNrtEZ7ZzQCmCU1WjbxH7S6R2TonD1NX3RvXaV6sHEYnidwleW",
+	"jPUtAhESap4dmoZC1lDWzu49TnlLctnKmO0alK1a+l1thQNRUViP9S2pVy+g1Jhq5xvCfA2FHvmQLZQK",
+	"BI/VorACybV2VUndPeu8HZoUJfAmtRZ7xS75kDy2nchr8+C83lfTLMz2fqDKJlputwZidGwL77YFYczz",
+	"a/K0PmrXV+J/7SLMr067YQVm9B5hfOHATDBriHQiJMYiXA6mtiVIdczP0eOQ4MIYn2JYCdfYZIyrJUik",
+	"3or7FnMdctV+6kTrNkqtO74cpSKDLTHCJxKohvbdMTcieQ8pAuuVRijgrb/m45Ak8JLOAJMW+LSAo0q5",
+	"CIZL7GdpjnpVffOnFMVWLbjJKulGVHMjwd7xqE9Hy+XyyDDIo0oWwM0as/1BvXlXw1c+7e1LGGJuJzw6",
+	"B/SVPlfWXd0K4dvYo2TTXBMulkEW0P8lj4i1xBf1BbW2t5y/k/H+yQmZq3OCTTDTnI4LcJmt1hnV5WYt",
+	"xPS43cC+01xqt8E/IHraE0XQEz794rSKyyZBSLlmbb59n71KwtkzRVb7rMmRzcLIKTYVFwuQie/XrnwL",
+	"92xLlgVmAfl+/l3pKnXP/8OC2s4RY3j2wRcDeK27vxFnVucyIq5RygQ2Ua2vxNpgbuswtCm2XcB7CYcE",
+	"28uohHgJB/amCMw99MGxJDCj8eoAkbi4GF5cFd4R5ZrX2oqPFRHLrTLeBck6wfsj49lL907cdlrzmf22",
+	"1Wjqedn4H8s9E7Rvj1KMheIhyebtqoQjahsrGKPI4CQhcDSnrEiIu5yaZdZX7CN0LoOpaWt3SxFfCb2L",
+	"bsLg6vYj6lvBfYOhVN8RMOY79Y8OiLQgoaG00zm/GegcI1X+dLt+bC7X3d1m5Nqb4jUSE3fXax+sHUNw",
+	"hV/cnyapgi9G4DdjewYp9l/b8+YgHXO82aq6g1qcZoomfd3bnC7B1/eFNdRl5LW/M8WKHSgKhdfW2A4Z",
+	"Q2IGQ0N0Shmvrc+m6MfXgvQhxNxfCRh35RU0hWe2x+f/0uC1Z0YIdli8iIBDkqAtTqYEG7bidDZn0xLB",
+	"kDxSpBB86hx09va3pO6z4oIGRi+yRajYkt/8N4fCEa79kyrXcf86JHgsoQCqtnrj8IV/V2KMJl8jRA5L",
+	"PW4Sa7F1UNA7x7ZQ0fGEY3mb6ksMvkTJVo5sc3+Z5/72zP8JFBG9CfRr+21ad6ZGvbQ3mfDfSXNNp/va",
+	"orX6NFmCBN+SIwv6cTSKNJnSxVYetFc6YnciYsz+anoZbeQsDGhRBFX9rVZLCT788Ie3wcKeSjFvkofl",
+	"QZN/3CTt5MeGOcUC3ar+BgvqWsaYbcm+fwAcW9Vc1l1UvskIeKsj01dmLb6VT9zbKA+eG4b9j2qzbkhe",
+	"cSBaUq4cPWSQsgxU0twBjkXPaB/Cgokq6CTkk20MX/qtggpUcHvRPqzn+HNTXr3VhL8uQbnvDm3EN92E",
+	"ug79QZFqcNg0LuoH9Z3FXjcA+uTbSX3Jfq9j//tSiI341of+gmdoQGNCaHNbaTSS25+icqBSj4FuiQU+",
+	"q1/50hN980TyJKeM+7ThQ9KEvWXid6KIS39fedjjTWlWFGTpkk6CgrXzgDQU8WpeT7rwLUbjJPFOMg2/",
+	"2NaVf3xOE15s+e/FahCPTT+HI6N0Gsyfh/REmCITxpnKvfXCdH+Cktgdf5uvxDxvimD/+GTVvg/gKxPW",
+	"16m17ZJgYbVt3WDL9+yP1NfWFxaQ7+6etGtsEzLGDqruZgIbGL69nf50VW5xwhSUzbHD7Ddr8oTtb78y",
+	"3bzsTHPisAxadB2Ufh5jU4R4a7A6luVusAjyMkvJuIaMUJvD6T41RtQ2csHuJZ32zBugGTb829Op0lyW",
+	"GQtl333wh/ebNG0UO11t6it42lS7dWmLDrQQMxcB4Pu6VppGNn0cK46Egn50XUbx3+tOdIcr9HVTxMp8",
+	"/aMvzttxTX6YasDNlA9DS/Aq52SCKSm27/Vmss5V/WPs8kyDn0YkqOZ0uQHMSVj3xrSadP3rP/6zXt4Z",
+	"sZ3BNpqL1QFOManbI9Z5/RbBmxO9rBuFrE3y7O3b1+QxVSxtOBQty1vKZ1EoSCV2iHdz0LIcXH24+u8A",
+	"AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -70,7 +70,7 @@ func newDesk(t *testing.T) *desk {
 	return &desk{T: t, key: token.Key{ID: "k1", Signer: private}, public: token.Public{"k1": public}, signer: device, fail: map[string]error{},
 		journal: filepath.Join(t.TempDir(), "journal.json"), ends: map[stead.SessionID]stead.Cause{}, started: map[uuid.UUID]api.Started{}, ttl: stead.SessionTTL,
 		stalled: map[string]bool{}, inside: map[string]int{}, redeemed: map[stead.SessionID]bool{},
-		opened: api.Opened{StartURL: "https://portal.test/", Cookie: api.Cookie{Name: "__Host-stead", Value: "credential", HTTPOnly: true, Secure: true}}}
+		opened: api.Opened{StartURL: "https://portal.test/", Cookie: &api.Cookie{Name: "__Host-stead", Value: "credential", HTTPOnly: true, Secure: true}}}
 }
 
 func (d *desk) control() *session.Control { return d.controlOf(me) }

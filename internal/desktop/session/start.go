@@ -254,12 +254,15 @@ func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 	if err != nil {
 		return err
 	}
+	if r.browser.Mode() == stead.ModeFallback {
+		return c.openByPage(ctx, r, started.Handoff, signature)
+	}
 	opened, err := c.Platform.Redeem(ctx, r.id, api.RedeemRequest{Code: started.Handoff, Signature: signature})
 	if err != nil {
 		return err
 	}
 	k := opened.Cookie
-	if !k.HTTPOnly || !k.Secure || !stead.StaysPrivate(opened.StartURL) {
+	if k == nil || !k.HTTPOnly || !k.Secure || !stead.StaysPrivate(opened.StartURL) {
 		return stead.Errorf(stead.CodeDescriptorMismatch, "the credential would not be safe in the browser")
 	}
 	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,

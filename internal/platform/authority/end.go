@@ -44,6 +44,11 @@ func (a *Authority) End(ctx context.Context, by stead.Staff, id stead.SessionID,
 			if err := a.endTx(tx, row.Session, cause, who, due); err != nil {
 				return err
 			}
+			if cause == stead.CauseHandoffReused {
+				if err := a.alarmReuse(tx, row.Session, reusedPage); err != nil {
+					return err
+				}
+			}
 			row, err = tx.Session(id)
 		}
 		s = row.Session

@@ -96,6 +96,8 @@ func howItEnded(cause string) string {
 		return "Support's connection was lost."
 	case "device_revoked":
 		return "The machine that support used was taken out of service."
+	case "handoff_reused":
+		return "A safeguard of support's own ended the visit."
 	}
 	return "The visit ended."
 }
