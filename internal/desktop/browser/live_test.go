@@ -221,6 +221,10 @@ func TestMain(m *testing.M) {
 		runHelper()
 		return
 	}
+	if os.Getenv(privateVariable) != "" {
+		runPrivateHelper()
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -16,6 +16,7 @@ type Visit struct {
 	URL    string // http or https, without any credential in it
 	Cookie Cookie
 	Banner Banner
+	Form   Form // for a Private instead of all the others
 }
 
 // Cookie is the session's credential, as the member app's contract says. It ends with the browser.
