@@ -64,7 +64,7 @@ func (c *Control) Start(ctx context.Context, ask Ask) (State, error) {
 		return c.State(), err
 	}
 	s := c.change(func(s *State) {
-		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt}
+		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt, Mode: r.mode()}
 	})
 	c.wg.Go(func() { c.watch(r) })
 	return s, nil
@@ -102,7 +102,7 @@ func (c *Control) start(ctx context.Context, r *run, previous *run) error {
 	}
 	if err == nil {
 		// The last thing before the session counts as running here: if even this cannot be recorded, it must not.
-		err = c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, audit.Body{"result": "opened"})
+		err = c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, r.withMode(audit.Body{"result": "opened"}))
 	}
 	if err == nil {
 		c.setCurrent(r)

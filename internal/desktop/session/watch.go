@@ -124,6 +124,8 @@ func eventCause(e browser.Event, ok bool) stead.Cause {
 		return stead.CauseBrowserClosed
 	case e.Kind == browser.EndClicked:
 		return stead.CauseBanner
+	case e.Kind == browser.Contested:
+		return stead.CauseHandoffReused
 	}
 	return ""
 }
