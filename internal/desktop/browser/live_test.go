@@ -221,6 +221,10 @@ func TestMain(m *testing.M) {
 		runHelper()
 		return
 	}
+	if stage := os.Getenv(policyVariable); stage != "" {
+		runUnderPolicy(stage)
+		return
+	}
 	if os.Getenv(privateVariable) != "" {
 		runPrivateHelper()
 		return
