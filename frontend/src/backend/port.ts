@@ -106,6 +106,7 @@ export interface LiveView {
   confirmed: boolean;
   noteOwed: boolean;
   wiped: boolean;
+  unguarded: boolean;
   problem?: ProblemView;
 }
 

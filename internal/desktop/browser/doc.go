@@ -4,4 +4,7 @@
 // obeys, opens one in-memory context with the session's cookie and banner, tells when the window is gone, and
 // leaves no file behind. The pipe is also the dead man's switch: when this process ends, for whichever reason, the
 // browser quits by itself. Only Linux is supported so far; elsewhere Launch refuses.
+//
+// A browser without a usable pipe (Firefox; one whose policy forbids it) can be opened by a page that is served once,
+// and is then only known by its process: see LaunchPrivate.
 package browser
