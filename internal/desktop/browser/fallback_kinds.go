@@ -14,7 +14,7 @@ func findPrivate(lookPath func(string) (string, error)) []Installed {
 	found, _ := Find(lookPath) // that none has a pipe is why somebody asks
 	var list []Installed
 	for _, i := range found {
-		if i.Usable() {
+		if i.Usable() && i.Kind != Firefox {
 			list = append(list, i)
 		}
 	}

@@ -50,7 +50,7 @@ func newTaker(t *testing.T) *taker {
 			if c, err := r.Cookie(cookieName); err != nil || c.Value != "cred"+string(a.code) {
 				a.bad <- "no cookie on the dashboard"
 			}
-			fmt.Fprint(w, `<!doctype html><title>portal</title>Dashboard<script>fetch('/sees?' + encodeURIComponent(document.cookie))</script>`)
+			fmt.Fprint(w, `<!doctype html><title>portal</title>Dashboard<script>fetch('/sees?' + encodeURIComponent(document.cookie) + '|' + history.length)</script>`)
 		case "/sees":
 			a.seen <- r.URL.RawQuery
 		default:
@@ -68,9 +68,9 @@ func (a *taker) form() Visit {
 func (a *taker) wantOpened(t *testing.T) {
 	t.Helper()
 	select {
-	case cookies := <-a.seen:
-		if cookies != "" {
-			t.Errorf("a script sees %q", cookies)
+	case seen := <-a.seen: // no cookie, and no page to go back to: that would be a second visit of the one-time page
+		if seen != "|1" {
+			t.Errorf("a script sees %q", seen)
 		}
 	case what := <-a.bad:
 		t.Fatal(what)

@@ -155,6 +155,25 @@ func TestADeviceTellsOfASecondVisitor(t *testing.T) {
 	w.wantCode(err, stead.CodeHandoffInvalid)
 }
 
+// TestAnAlarmIsNotLostToTheClock: the time was over before the device could say it; the alarm is written all the same.
+func TestAnAlarmIsNotLostToTheClock(t *testing.T) {
+	w := newWorld(t)
+	h := w.handed(lena, ana)
+	w.store.pass(stead.HandoffTTL + time.Second)
+	s, err := w.auth.End(t.Context(), lena, h.Session.ID, stead.CauseHandoffReused)
+	w.must(err)
+	if got := w.alarms(h.Session.ID); len(got) != 1 || s.Cause != stead.CauseNotOpened {
+		t.Errorf("ended by %s, alarms: %v", s.Cause, got)
+	}
+	// Somebody else who names the cause ends it as themselves, and raises nothing.
+	h = w.handed(tom, bo)
+	_, err = w.auth.End(t.Context(), priya, h.Session.ID, stead.CauseHandoffReused)
+	w.must(err)
+	if got := w.alarms(h.Session.ID); len(got) != 0 || w.session(h.Session.ID).Cause != stead.CauseAdmin {
+		t.Errorf("alarms: %v", got)
+	}
+}
+
 func TestTheMemberAppEndsASessionByItsToken(t *testing.T) {
 	w := newWorld(t)
 	h := w.handed(lena, ana)
