@@ -69,7 +69,6 @@ func seedPrivate(dir, home string) error {
 	for name, content := range map[string]string{
 		profileDir + "/Default/Preferences": chromium,
 		profileDir + "/user.js":             firefoxPreferences(downloads),
-		configDir + "/user-dirs.dirs":       fmt.Sprintf("XDG_DOWNLOAD_DIR=%q\n", downloads),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return err
