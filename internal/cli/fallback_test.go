@@ -313,3 +313,17 @@ func TestFallbackIsRefusedWhereItIsNotAllowed(t *testing.T) {
 		})
 	}
 }
+
+// TestTheFallbackIsOffByDefault: in the configuration file too.
+func TestTheFallbackIsOffByDefault(t *testing.T) {
+	for content, want := range map[string]bool{`{"listen": "127.0.0.1:1"}`: false, `{"listen": "127.0.0.1:1", "browser_fallback": true}`: true} {
+		file := filepath.Join(t.TempDir(), "platform.json")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := readServeConfig(&serveCommand{Config: file})
+		if err != nil || f.Fallback != want {
+			t.Errorf("%s: %v, %v", content, f.Fallback, err)
+		}
+	}
+}
