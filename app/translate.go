@@ -70,7 +70,7 @@ func toAsk(v StartView, p api.Profile) (session.Ask, error) {
 func liveView(s session.State) LiveView {
 	v := LiveView{Phase: string(s.Phase), Step: string(s.Step), SessionID: string(s.ID), MemberID: s.Member.ID, MemberName: s.Member.Name,
 		MemberEmail: s.Member.Email, Account: s.Member.AccountName, Scope: s.Scope, View: string(s.View), EndsAt: millis(s.EndsAt), LostAt: millis(s.LostAt),
-		Cause: string(s.Cause), Confirmed: s.Confirmed, Wiped: s.Wiped,
+		Cause: string(s.Cause), Confirmed: s.Confirmed, Wiped: s.Wiped, Unguarded: s.Mode == stead.ModeFallback,
 		NoteOwed: s.Phase == session.PhaseEnded && s.Cause != stead.CauseNotOpened}
 	if s.Problem != nil {
 		v.Problem = problem(s.Problem)

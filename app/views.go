@@ -98,6 +98,7 @@ type LiveView struct {
 	Confirmed   bool         `json:"confirmed"`
 	NoteOwed    bool         `json:"noteOwed"`
 	Wiped       bool         `json:"wiped"`
+	Unguarded   bool         `json:"unguarded"` // its browser is not controlled: no banner, no guard
 	Problem     *ProblemView `json:"problem,omitempty"`
 }
 

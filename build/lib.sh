@@ -51,6 +51,7 @@ needs() {
 		browser) cat <<-'END' ;;
 			chromium command -v chromium || command -v google-chrome
 			chromium-sandbox command -v google-chrome || test -e /usr/lib/chromium/chrome-sandbox
+			firefox-esr command -v firefox-esr || command -v firefox
 			fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 			END
 		session) cat <<-'END' ;;

@@ -23,7 +23,7 @@ var desktopsOwn = []stead.Code{
 	stead.CodeUnreachable, stead.CodeVersion,
 	stead.CodeKeyringMissing, stead.CodeKeyringSilent,
 	stead.CodeBrowserMissing, stead.CodeBrowserAsRoot, stead.CodeBrowserSilent,
-	stead.CodeBrowserPolicy, stead.CodeBrowserOpenFailed, stead.CodeBrowserLeft,
+	stead.CodeBrowserPolicy, stead.CodeBrowserOpenFailed, stead.CodeBrowserLeft, stead.CodeBrowserContested,
 	stead.CodePortTaken, stead.CodeDataReadOnly, stead.CodeDataNewer, stead.CodeAlreadyRunning, stead.CodeNoWindow,
 	stead.CodeConfigInvalid, stead.CodeImportInvalid,
 }

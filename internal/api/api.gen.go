@@ -50,6 +50,7 @@ const (
 	BrowserClosed  EndRequestCause = "browser_closed"
 	BrowserCrashed EndRequestCause = "browser_crashed"
 	BrowserHung    EndRequestCause = "browser_hung"
+	HandoffReused  EndRequestCause = "handoff_reused"
 	LoggedOff      EndRequestCause = "logged_off"
 	NotOpened      EndRequestCause = "not_opened"
 	SignedOut      EndRequestCause = "signed_out"
@@ -70,6 +71,8 @@ func (e EndRequestCause) Valid() bool {
 		return true
 	case BrowserHung:
 		return true
+	case HandoffReused:
+		return true
 	case LoggedOff:
 		return true
 	case NotOpened:
@@ -79,6 +82,24 @@ func (e EndRequestCause) Valid() bool {
 	case SteadClosed:
 		return true
 	case Suspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IntrospectionSteadMode.
+const (
+	IntrospectionSteadModeFallback IntrospectionSteadMode = "fallback"
+	IntrospectionSteadModePipe     IntrospectionSteadMode = "pipe"
+)
+
+// Valid indicates whether the value is a known member of the IntrospectionSteadMode enum.
+func (e IntrospectionSteadMode) Valid() bool {
+	switch e {
+	case IntrospectionSteadModeFallback:
+		return true
+	case IntrospectionSteadModePipe:
 		return true
 	default:
 		return false
@@ -304,6 +325,24 @@ func (e PulseState) Valid() bool {
 	}
 }
 
+// Defines values for RedeemRequestMode.
+const (
+	RedeemRequestModeFallback RedeemRequestMode = "fallback"
+	RedeemRequestModePipe     RedeemRequestMode = "pipe"
+)
+
+// Valid indicates whether the value is a known member of the RedeemRequestMode enum.
+func (e RedeemRequestMode) Valid() bool {
+	switch e {
+	case RedeemRequestModeFallback:
+		return true
+	case RedeemRequestModePipe:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RevokeRequestWhy.
 const (
 	Lost     RevokeRequestWhy = "lost"
@@ -319,6 +358,24 @@ func (e RevokeRequestWhy) Valid() bool {
 	case Returned:
 		return true
 	case Stolen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionMode.
+const (
+	SessionModeFallback SessionMode = "fallback"
+	SessionModePipe     SessionMode = "pipe"
+)
+
+// Valid indicates whether the value is a known member of the SessionMode enum.
+func (e SessionMode) Valid() bool {
+	switch e {
+	case SessionModeFallback:
+		return true
+	case SessionModePipe:
 		return true
 	default:
 		return false
@@ -420,6 +477,27 @@ type ActionReport struct {
 type Actor struct {
 	Name *string `json:"name,omitempty"`
 	Sub  string  `json:"sub"`
+}
+
+// AppEndRequest defines model for AppEndRequest.
+type AppEndRequest struct {
+	// Token The session's, from the cookie of whoever pressed End
+	Token string `json:"token"`
+}
+
+// AppHandoffRequest defines model for AppHandoffRequest.
+type AppHandoffRequest struct {
+	// Code As it came in the form field of POST /support/handoff. That request comes from a page of the agent's machine, with Origin: null: the code alone counts
+	Code string `json:"code"`
+}
+
+// AppOpened defines model for AppOpened.
+type AppOpened struct {
+	Cookie    Cookie `json:"cookie"`
+	SessionID string `json:"session_id"`
+
+	// StartURL The member's dashboard, where the answer leads the browser
+	StartURL string `json:"start_url"`
 }
 
 // ChainHead Where the chain of the session's device ends now, signed by it
@@ -542,6 +620,15 @@ type Erasure struct {
 	ErasedAt time.Time `json:"erased_at"`
 }
 
+// Handover Instead of the cookie, in mode fallback: the session is live once the member app has exchanged the code
+type Handover struct {
+	// Code One-time code, 15 s, not bound to the device. A second use ends the session and is recorded as handoff.reused
+	Code string `json:"code"`
+
+	// PostURL Where at the member app a form posts it, as its field code
+	PostURL string `json:"post_url"`
+}
+
 // Hold defines model for Hold.
 type Hold struct {
 	PlacedAt time.Time `json:"placed_at"`
@@ -570,17 +657,23 @@ type IntrospectRequest struct {
 
 // Introspection defines model for Introspection.
 type Introspection struct {
-	Account   *string `json:"account,omitempty"`
-	Act       *Actor  `json:"act,omitempty"`
-	Active    bool    `json:"active"`
-	Aud       *string `json:"aud,omitempty"`
-	Exp       *int64  `json:"exp,omitempty"`
-	Iss       *string `json:"iss,omitempty"`
-	Scope     *string `json:"scope,omitempty"`
-	Sid       *string `json:"sid,omitempty"`
-	Sub       *string `json:"sub,omitempty"`
-	TokenType *string `json:"token_type,omitempty"`
+	Account *string `json:"account,omitempty"`
+	Act     *Actor  `json:"act,omitempty"`
+	Active  bool    `json:"active"`
+	Aud     *string `json:"aud,omitempty"`
+	Exp     *int64  `json:"exp,omitempty"`
+	Iss     *string `json:"iss,omitempty"`
+	Scope   *string `json:"scope,omitempty"`
+	Sid     *string `json:"sid,omitempty"`
+
+	// SteadMode In fallback no banner stands in the browser: each page itself has to say that it is a support session, with a way to end it
+	SteadMode *IntrospectionSteadMode `json:"stead_mode,omitempty"`
+	Sub       *string                 `json:"sub,omitempty"`
+	TokenType *string                 `json:"token_type,omitempty"`
 }
+
+// IntrospectionSteadMode In fallback no banner stands in the browser: each page itself has to say that it is a support session, with a way to end it
+type IntrospectionSteadMode string
 
 // JWKS defines model for JWKS.
 type JWKS struct {
@@ -729,8 +822,11 @@ type NoticesReadRequest struct {
 
 // Opened defines model for Opened.
 type Opened struct {
-	Cookie  Cookie  `json:"cookie"`
-	Session Session `json:"session"`
+	Cookie *Cookie `json:"cookie,omitempty"`
+
+	// Handover Instead of the cookie, in mode fallback: the session is live once the member app has exchanged the code
+	Handover *Handover `json:"handover,omitempty"`
+	Session  Session   `json:"session"`
 
 	// StartURL The member's dashboard
 	StartURL string `json:"start_url"`
@@ -838,9 +934,15 @@ type RecordText struct {
 type RedeemRequest struct {
 	Code string `json:"code"`
 
+	// Mode How the browser will get the credential. fallback: by a one-time code that a page posts to the member app; only where the platform allows it. Absent means pipe
+	Mode *RedeemRequestMode `json:"mode,omitempty"`
+
 	// Signature The device's, over the handoff claim
 	Signature []byte `json:"signature"`
 }
+
+// RedeemRequestMode How the browser will get the credential. fallback: by a one-time code that a page posts to the member app; only where the platform allows it. Absent means pipe
+type RedeemRequestMode string
 
 // RevokeRequest defines model for RevokeRequest.
 type RevokeRequest struct {
@@ -875,17 +977,20 @@ type SealedBatch struct {
 
 // Session defines model for Session.
 type Session struct {
-	Account   string       `json:"account"`
-	Agent     Person       `json:"agent"`
-	Cause     *string      `json:"cause,omitempty"`
-	Consent   Consent      `json:"consent"`
-	DeviceID  string       `json:"device_id"`
-	EndedAt   *time.Time   `json:"ended_at,omitempty"`
-	EndedBy   *string      `json:"ended_by,omitempty"`
-	ExpiresAt time.Time    `json:"expires_at"`
-	ID        string       `json:"id"`
-	LastSeen  time.Time    `json:"last_seen"`
-	Member    Person       `json:"member"`
+	Account   string     `json:"account"`
+	Agent     Person     `json:"agent"`
+	Cause     *string    `json:"cause,omitempty"`
+	Consent   Consent    `json:"consent"`
+	DeviceID  string     `json:"device_id"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	EndedBy   *string    `json:"ended_by,omitempty"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	ID        string     `json:"id"`
+	LastSeen  time.Time  `json:"last_seen"`
+	Member    Person     `json:"member"`
+
+	// Mode How it was opened; absent until then. In fallback nothing is observed in the browser
+	Mode      *SessionMode `json:"mode,omitempty"`
 	Note      string       `json:"note"`
 	NoteOwed  bool         `json:"note_owed"`
 	OpenedAt  *time.Time   `json:"opened_at,omitempty"`
@@ -895,6 +1000,9 @@ type Session struct {
 	State     SessionState `json:"state"`
 	Ticket    string       `json:"ticket"`
 }
+
+// SessionMode How it was opened; absent until then. In fallback nothing is observed in the browser
+type SessionMode string
 
 // SessionState defines model for Session.State.
 type SessionState string
@@ -982,8 +1090,11 @@ type Verdict struct {
 // Version defines model for Version.
 type Version struct {
 	// API Example: v1
-	API      string `json:"api"`
-	ClientID string `json:"client_id"`
+	API string `json:"api"`
+
+	// BrowserFallback Sessions may open in a browser that cannot be controlled, by a one-time page. Absent means no
+	BrowserFallback *bool  `json:"browser_fallback,omitempty"`
+	ClientID        string `json:"client_id"`
 
 	// Instance The platform as a source of records: 32 hex digits
 	Instance string `json:"instance"`
@@ -1152,6 +1263,12 @@ type ReadTrailParams struct {
 // ReportActionsJSONRequestBody defines body for ReportActions for application/json ContentType.
 type ReportActionsJSONRequestBody = ActionBatch
 
+// EndFromAppJSONRequestBody defines body for EndFromApp for application/json ContentType.
+type EndFromAppJSONRequestBody = AppEndRequest
+
+// ExchangeHandoffJSONRequestBody defines body for ExchangeHandoff for application/json ContentType.
+type ExchangeHandoffJSONRequestBody = AppHandoffRequest
+
 // MarkNoticesReadJSONRequestBody defines body for MarkNoticesRead for application/json ContentType.
 type MarkNoticesReadJSONRequestBody = NoticesReadRequest
 
@@ -1295,6 +1412,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/app/actions (the `ReportActions` operationId).
 	ReportActions(ctx context.Context, body ReportActionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndFromAppWithBody End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromAppWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromApp(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExchangeHandoffWithBody Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoffWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoff(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListNotices A member's notices, newest first
 	//
@@ -1644,6 +1789,74 @@ func (c *Client) ReportActionsWithBody(ctx context.Context, contentType string, 
 // Corresponds with POST /v1/app/actions (the `ReportActions` operationId).
 func (c *Client) ReportActions(ctx context.Context, body ReportActionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReportActionsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndFromAppWithBody End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *Client) EndFromAppWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndFromAppRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *Client) EndFromApp(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndFromAppRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExchangeHandoffWithBody Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *Client) ExchangeHandoffWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExchangeHandoffRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *Client) ExchangeHandoff(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExchangeHandoffRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2490,6 +2703,86 @@ func NewReportActionsRequestWithBody(server string, contentType string, body io.
 	}
 
 	operationPath := fmt.Sprintf("/v1/app/actions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEndFromAppRequest calls the generic EndFromApp builder with application/json body
+func NewEndFromAppRequest(server string, body EndFromAppJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEndFromAppRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewEndFromAppRequestWithBody constructs an http.Request for the EndFromApp method, with any body, and a specified content type
+func NewEndFromAppRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/app/end")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewExchangeHandoffRequest calls the generic ExchangeHandoff builder with application/json body
+func NewExchangeHandoffRequest(server string, body ExchangeHandoffJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExchangeHandoffRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewExchangeHandoffRequestWithBody constructs an http.Request for the ExchangeHandoff method, with any body, and a specified content type
+func NewExchangeHandoffRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/app/handoff")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -4158,6 +4451,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/app/actions (the `ReportActions` operationId).
 	ReportActionsWithResponse(ctx context.Context, body ReportActionsJSONRequestBody, reqEditors ...RequestEditorFn) (*ReportActionsResponse, error)
 
+	// EndFromAppWithBodyWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromAppWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error)
+
+	// EndFromAppWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+	EndFromAppWithResponse(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error)
+
+	// ExchangeHandoffWithBodyWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoffWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error)
+
+	// ExchangeHandoffWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+	ExchangeHandoffWithResponse(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error)
+
 	// ListNoticesWithResponse A member's notices, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4578,6 +4899,95 @@ func (r ReportActionsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ReportActionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type EndFromAppResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r EndFromAppResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r EndFromAppResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r EndFromAppResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r EndFromAppResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r EndFromAppResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ExchangeHandoffResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AppOpened
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExchangeHandoffResponse) GetJSON200() *AppOpened {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ExchangeHandoffResponse) GetApplicationProblemJSONDefault() *Problem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ExchangeHandoffResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExchangeHandoffResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExchangeHandoffResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExchangeHandoffResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -6097,6 +6507,58 @@ func (c *ClientWithResponses) ReportActionsWithResponse(ctx context.Context, bod
 	return ParseReportActionsResponse(rsp)
 }
 
+// EndFromAppWithBodyWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *ClientWithResponses) EndFromAppWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error) {
+	rsp, err := c.EndFromAppWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndFromAppResponse(rsp)
+}
+
+// EndFromAppWithResponse End was pressed on a page of the member app. A token that is not good any more is answered alike
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/end (the `EndFromApp` operationId).
+func (c *ClientWithResponses) EndFromAppWithResponse(ctx context.Context, body EndFromAppJSONRequestBody, reqEditors ...RequestEditorFn) (*EndFromAppResponse, error) {
+	rsp, err := c.EndFromApp(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseEndFromAppResponse(rsp)
+}
+
+// ExchangeHandoffWithBodyWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *ClientWithResponses) ExchangeHandoffWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error) {
+	rsp, err := c.ExchangeHandoffWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExchangeHandoffResponse(rsp)
+}
+
+// ExchangeHandoffWithResponse Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/app/handoff (the `ExchangeHandoff` operationId).
+func (c *ClientWithResponses) ExchangeHandoffWithResponse(ctx context.Context, body ExchangeHandoffJSONRequestBody, reqEditors ...RequestEditorFn) (*ExchangeHandoffResponse, error) {
+	rsp, err := c.ExchangeHandoff(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExchangeHandoffResponse(rsp)
+}
+
 // ListNoticesWithResponse A member's notices, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6770,6 +7232,68 @@ func ParseReportActionsResponse(rsp *http.Response) (*ReportActionsResponse, err
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseEndFromAppResponse parses an HTTP response from a EndFromAppWithResponse call
+func ParseEndFromAppResponse(rsp *http.Response) (*EndFromAppResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &EndFromAppResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseExchangeHandoffResponse parses an HTTP response from a ExchangeHandoffWithResponse call
+func ParseExchangeHandoffResponse(rsp *http.Response) (*ExchangeHandoffResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExchangeHandoffResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AppOpened
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem
@@ -7806,6 +8330,12 @@ type ServerInterface interface {
 	// ReportActions Report what was done inside sessions; each becomes a record with both identities
 	// (POST /v1/app/actions)
 	ReportActions(w http.ResponseWriter, r *http.Request)
+	// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+	// (POST /v1/app/end)
+	EndFromApp(w http.ResponseWriter, r *http.Request)
+	// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	// (POST /v1/app/handoff)
+	ExchangeHandoff(w http.ResponseWriter, r *http.Request)
 	// ListNotices A member's notices, newest first
 	// (GET /v1/app/members/{member_id}/notices)
 	ListNotices(w http.ResponseWriter, r *http.Request, memberID MemberID)
@@ -7929,6 +8459,34 @@ func (siw *ServerInterfaceWrapper) ReportActions(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReportActions(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EndFromApp operation middleware
+func (siw *ServerInterfaceWrapper) EndFromApp(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EndFromApp(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExchangeHandoff operation middleware
+func (siw *ServerInterfaceWrapper) ExchangeHandoff(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExchangeHandoff(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9308,6 +9866,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/devices/{device_id}/outbox", wrapper.PostSealedRecords)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/trail", wrapper.ReadTrail)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/introspect", wrapper.Introspect)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/handoff", wrapper.ExchangeHandoff)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/end", wrapper.EndFromApp)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/actions", wrapper.ReportActions)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/app/members/{member_id}/notices", wrapper.ListNotices)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/app/members/{member_id}/notices/read", wrapper.MarkNoticesRead)
@@ -9378,6 +9938,78 @@ type ReportActionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReportActionsdefaultApplicationProblemPlusJSONResponse) VisitReportActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndFromAppRequestObject struct {
+	Body *EndFromAppJSONRequestBody
+}
+
+type EndFromAppResponseObject interface {
+	VisitEndFromAppResponse(w http.ResponseWriter) error
+}
+
+type EndFromApp204Response struct {
+}
+
+func (response EndFromApp204Response) VisitEndFromAppResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndFromAppdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndFromAppdefaultApplicationProblemPlusJSONResponse) VisitEndFromAppResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExchangeHandoffRequestObject struct {
+	Body *ExchangeHandoffJSONRequestBody
+}
+
+type ExchangeHandoffResponseObject interface {
+	VisitExchangeHandoffResponse(w http.ResponseWriter) error
+}
+
+type ExchangeHandoff200JSONResponse AppOpened
+
+func (response ExchangeHandoff200JSONResponse) VisitExchangeHandoffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExchangeHandoffdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExchangeHandoffdefaultApplicationProblemPlusJSONResponse) VisitExchangeHandoffResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10618,6 +11250,12 @@ type StrictServerInterface interface {
 	// ReportActions Report what was done inside sessions; each becomes a record with both identities
 	// (POST /v1/app/actions)
 	ReportActions(ctx context.Context, request ReportActionsRequestObject) (ReportActionsResponseObject, error)
+	// EndFromApp End was pressed on a page of the member app. A token that is not good any more is answered alike
+	// (POST /v1/app/end)
+	EndFromApp(ctx context.Context, request EndFromAppRequestObject) (EndFromAppResponseObject, error)
+	// ExchangeHandoff Exchange the code of a fallback's form post for the session's cookie (15 s, single use). Every refusal is the same handoff_invalid
+	// (POST /v1/app/handoff)
+	ExchangeHandoff(ctx context.Context, request ExchangeHandoffRequestObject) (ExchangeHandoffResponseObject, error)
 	// ListNotices A member's notices, newest first
 	// (GET /v1/app/members/{member_id}/notices)
 	ListNotices(ctx context.Context, request ListNoticesRequestObject) (ListNoticesResponseObject, error)
@@ -10800,6 +11438,68 @@ func (sh *strictHandler) ReportActions(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReportActionsResponseObject); ok {
 		if err := validResponse.VisitReportActionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndFromApp operation middleware
+func (sh *strictHandler) EndFromApp(w http.ResponseWriter, r *http.Request) {
+	var request EndFromAppRequestObject
+
+	var body EndFromAppJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EndFromApp(ctx, request.(EndFromAppRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndFromApp")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EndFromAppResponseObject); ok {
+		if err := validResponse.VisitEndFromAppResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExchangeHandoff operation middleware
+func (sh *strictHandler) ExchangeHandoff(w http.ResponseWriter, r *http.Request) {
+	var request ExchangeHandoffRequestObject
+
+	var body ExchangeHandoffJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExchangeHandoff(ctx, request.(ExchangeHandoffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExchangeHandoff")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExchangeHandoffResponseObject); ok {
+		if err := validResponse.VisitExchangeHandoffResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -11746,133 +12446,144 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3rkts21uCroLRT5XiGre62HSfu/rHlW8aO48Tl9oyrNvbKEHkkYkQBDAC2rLi6an/tE+wz7IPNk2zh",
-	"ACBBCZTIdstxdr5f3eIFl3O/4fDTKBXLUnDgWo3OPo1KKukSNEj89biSSkjzH+Ojs9FvFcj1KBlxuoTR",
-	"2Si1d5ORSnNYUvPYkn78Cfhc56OzOycnyUivS/Ok0pLx+ejqKhk9gUuWwvMn9aAl1XkzZoa3JywbJSMJ",
-	"v1VMQjY607KCcJqSag3SvP0/fz05ekCPZu8/3b1z9ZdRbManpUjzjukA793YVM8zWJZCA0/XL2BtXs9A",
-	"pZKVmgkzxEPyj388f3L5HckkXXEyE5LonClipgelzwnTZAqpWIIiOgfCMiJm+J+EVMjM/YsPk5VkGtSY",
-	"XADXhM4p42TFdI7PKLoEkgquzT2mSU4V4YLMKqlzkARmM0j1eJRYmORAM5ANVIJtHJl97ILPTMgl1aOz",
-	"UVUh0gIKuHs/GS0ZD39ug+wntmS6i8IKvBlOl8GMVoU25IVzsWW1HJ2dGlpbMu5+1fMwrmEOEid6Ccsp",
-	"yE7CW+LtfYQX7O7+vdbuTmObuwClmOCdkyp7f8CsPWB6ZYZSpeAKkIlfSTEtYGn+dRRh/qVlWbCUGsI8",
-	"Lu0Tf/uXMlT6KZj5LxJmo7PRfztupMSxvauO/bg4Y5vOX8OsUpARIcmMsgIy8s3rHx6TB/e+/e42AsaN",
-	"YaZ4mJqXHlFtmbSUogSpmV07xZv4L9OwVPvWZAd7DaWQenSFFPLcvudJxP+s4UalpOuRhZpHwK/1xO/r",
-	"58T0X5DioK1JtpesW2yRUQ1Hmi1hW2AkI5Z1y4hR8nm8lYyWoHORbRDQ6UnkSaTKrZW8okaawLIsqIaE",
-	"wHg+JselhBlI4CmocyNSkGMT899UZOuNRZ7EJguIfihtJyOlqa4QzpssnoxWQmZqextvc4oycEVVQoyQ",
-	"NI8RSizHk4pnIJWmPFPt1XcosJBKECstJnYwTzyju/X6xSWGPDpoyiraNjFZOfEpAodqGrm+sTzzUGyy",
-	"xzll/BnQLAYskIAqJDUPefXj9nhLEaugCfDMaJRVQhSbc8jIdE1QVLfXD1739lejyagAOmvx0HSto+yj",
-	"4LfWc4zr+/dGgSY4SSJkYhZMdSWhxxwbAPXmgpnYrTMcLwprI4f5Z8oJAzylIQtQPhWiAMrN3VysthFZ",
-	"5oJDYrCoEwJLygojjRmflCCNmN8g9X07r1dgp4vvVCwYbG8017qcCF6s46vvJnG6hIliGu8CN/j8dXSh",
-	"JUsNnf1EPwarCGkidajdnuqSFhXsZxtckX86CdZfjx4uLgYKa+S+ovMIOGo91kuh2ZFei5UZtq2xkhGH",
-	"j3qS1jZ6BBbyEuQEqaonrW0KOFxje6TuDb9GI3V7y8AvoRAlbFPpE+NqGHZVmqXk8aNfXltL4fsH9x6Q",
-	"e+M7txNCNVkKpcn9e+QFexRqxS6x8FtFJeWacYgJOGMir4xKMHLNqDYzHpHOYgls7SnMhIQxeT4z2kNp",
-	"VhQkpZwLTTRdgLnIeGL+LABKZf6hisAly4x2JJRngRydC1BEcDKFnPHMispNXbPTmkxGGj7q/oRjcfEG",
-	"Pm7aQff3WD41svyMO/BtBc+GXCuoXEbU8DOxImKmgVvoG5BSlqGTImnGUg1ZBC+5KFBtbovxtKBsGcPw",
-	"mxxIQZX2eMSZ1sahotphI6cqJCSvN7YnAS5FUUA2GSKta6W3vS47PXp5c8pxmbERcih6bAx1c72nNtj6",
-	"bpBlUcnRKZRL4Jn5d2txlt6UdzY99YcrIlzofquScCkWA6GuALh7YcukQZAj6FQpFmAgx7SygNuyYK4j",
-	"JjPv07VJpqFSh9MGgIlnlBh7PeXZa+vlb/NXSisFHVaugTidA9eNoaboakx+kGJJKF8bE51AoaCNGxtJ",
-	"IDRbMo47sLoWRxoloynlHMMDUylWCuQkLYTCPVnITUSFTroGmjX3uNATUQLHH/Wbkqq8dSWvEBiFmM/N",
-	"SDO0qCplwARZRMNvQN5CIw5DKYpuKIoMhjr0DVu0/Kn9kruspgVLJ4tYSOhpdufbb08fJOTuHWIUmuqj",
-	"4VombHu8R2srFBawJuISJGIaaXIJXBOkx/1TbELZQKum8GA7+6zfp44ZthHQBPr22mPNo51TmL09diiN",
-	"I3pbSn8smQQ1QMbEgRKME12eUQbe12ovzfs5bQT+4qS6FfINXZyT30EKRVZGnGl005gRqRx6UYx1lXoo",
-	"FKekzsmJnaqOHrYnuoavtT25xewtlXhSpZrkBlZDCXSAQ/ZUUuUWtGGlSqoG6ZxNw6l+PzbtM1FESKAs",
-	"aDpQz7lXphFZ8rxGoYttiBlRms5m5wSWpV5jwHmVCzDAlhVXLTWwd4PNYsNVxDb7PAOumV4/ziFdRHjS",
-	"XB647SXVaQ4q5tht8mUzevPa3lV2agr0nSc7prdycdJ/ga3Hk40JogvlWgpVQqo7V6nFAviGavr+9MGd",
-	"mB9hHp2Yy5Oc2chE8NK9vaEAO9XudTIbSN4M5qaishNuRzhS3SO2K6R7ll12uPi0yrqkfTRUFLGIlYo7",
-	"06nzYCPaOBsQowsRsF/3ub3GoP3j2xcX20BewLrtJG56Z2i7w0e6LAtA++PJxcMYw6XycvNJtFRizy46",
-	"ILDQ6/YYv7x4FXvfWbTNc4rNY8993A8wM6VdvHncLi3BbdtpYpDc6Q8jQGNv/STmF5pqWNa50xakVete",
-	"jY5tatg1eTBIxxLeyComDwoxn3hSaCuJf4JkMwbSWojeEYJ0UQrGtSIz4yugeSE4+Sa9o8qxkPNja+of",
-	"caHh9jlp1kVy4+pZ9S1Qn3D4aCRv3x0nIyHZnPEO80TMbyliJGawFl2I+VGz5tsxUhGVnoqPcZv7FRqw",
-	"CAAtyCpnaU5o7TABLRRCxQ6REOPOkhVdkylNF5hjFZXGJxawltaZ22uAGRPrEuS6B1aU1eJCgVHWZEnX",
-	"JIO0oBIIJRKUFhiCvCZJOWgnDYlsLi5GaS+hX3JuL7JR20Wf7JAhhZP1u1SDy7PujFyIVSxY9NS4mT69",
-	"oWrkUmIIPQRyz+k3t1tKdskKmHeoq1JBlQm+Xm6v7AJTUq5GAIgN2xPGnbGuzoxnkMNHkrE50ypKc6Jo",
-	"Bc9VVWLOEi1lFItVxrQt4ahKkDYAEIuqawYylnTbFQdBRLtFuBFCeISbT2pacniKk6CxaX8WGj4zmVLp",
-	"vCNgvmA8CwEmgdpcCUY1MM7xfm9GMxq47aHp9ahem1uJe7UbGDeRYbAjXSvDEE0WdK82Hi7eaRTivUkn",
-	"T08l5TbU2nGr+9WMKTotulJqw6UU5fPKYWMjIPP4Fbn3nUufZ3D0+Jn3xrx7jW68JgsuVjyeD72EIiRL",
-	"690ZDhIrkFGS7A7g5saRj5IpW8Lkd3c3EpMA8vzhzw9JRjWdUuULAp5WBp3H/6OSLM2H7ayH8LCrrSlh",
-	"tEETNQW08e1BFmA5wFC40xixGgnT7Wc5Xg7drJP9hQKdfPyz0CyNCbQ57CL8IfKuDhh30HIPn2hTLipN",
-	"pU0Gd4VpsRBAzPYJH7v9V/gogox2MKSTxPEs5w7pG6MxJ1sDECdW+kqrFYMBu1F2E6LXIT8idyu+AYpO",
-	"jesStO6FHev16Ni2sTmsQOnACfBRpELM63CjYWRjHq+oIioXKz4mb10kqU5/ppSTGTPuQKVJQbUP6WFa",
-	"z7xoTRfwuVW8luaUzyEbb9WONOuJL9ulbYyhZkx0K26GOQlSiMjgjBu7Kh53/x16scymG2fec9Ml4ca6",
-	"8aVeA+1OAlXlRIvrrMS+GJv2F5uriQTQfVnHLlJ2xR8NOw6wmVGaTCpZxPFstd0tRTKq8qmgMusRDraD",
-	"J3714SSxzb+yRTHx4N8QO6BDYu9VddFFCcVqD6u9rhmTSvcU3mU4zJZex5ES+4f8jZwm5N//6/+ek6NT",
-	"9DwEB8vCXhxgPp5w0aQMEqIYT8FV2JGpZNkcVUMtAnuscafHajcbbiQKrabMtQ2rKc0m0fQHloLYfUwY",
-	"v6QFy85woxYYdck11b7uYwpY+mHcsH6JbJ996lFHi+krrKTVXTSXR2VhnfmVWMaNUjgThE5tlCImx9Cs",
-	"74YJJoAmc1ommMdfNddmQi7cyBQzNWeuPPC3CoteWmll+FhCqnsWIuwq7NRMFxCrlFXAtZuXuioP1DU5",
-	"LX3muSMgsTlWJfkZJrDPXDH02eNfnjzdK2jwrl9gUO3pcoN5l4wPcR7aVWzOJ4xP6ilsGh1zOHb42WwS",
-	"2LTGtzY4mbIsA0OStCwnFbdeJPsdn0HE4UCT0Pl29e5m+JmouLV7ihlWKKBv4R4IZjOaVk3QP/cGmecb",
-	"hEG6AB1cSG3l42TJlLJBMm9YtSe116whmYxyyjMxmwXjMKxZD4ZpLmDSxFxpDixMUsFnha0RNAsOBnJ5",
-	"5Ip7f8RdaPKFrnpjaYZv3lOgqzLcWM0K9Y85LV0YrZElWDmRTdxxDcRWpaG1eVstjJdoUTjIaiEmBZWI",
-	"JbNVyWmBLs2cFhMjfwOoiRLiAZtXUsxYEbNQXdJr0k7CRYoIgKS0KEAmKABchRGmi3NRyZ6FMsmILW3o",
-	"iuq9kvCfIDNmGcS5uENiF0ieA8MeGE2Khe3CuNxuEdA440E4K9y0X1lUDlSFgh01PjdQtXCtMlAryiDu",
-	"82FEttv1i6Uw2nUS++tJX9fu3iZgNMyFjMT0tRTVtACVC6EZnydkXrGM8hQSokCbSyohEkopsioFYmwb",
-	"nYM8x/D6FHzgwqg6Sqwsa5do3jtJukN7A8MB9TZ2RPhsQd3DWP48VN9DHYD63e45O87ioFU02VtzfxrT",
-	"7sZUmPSu68enrzeRC44Pra+2hcutQtlv9xwYGl7cAmgxETrT7udW7Q1TZOpU2rD6lwY3DQgCOIYI2Fcf",
-	"Y2HxGmZ7araGnOj4g4+BnO7livDYaeSQRzec3jgBED+2s098KFroXlusTy6ElYf3e0ga52TiRH6Y+G4y",
-	"gOWQcsk+hY/X4BBr/n1eneI+Ar8Ui+4I7ypfh2qvEMoWt4oCLWwJupK8j+IzA3XPn1nJEzPQhlVkD6+V",
-	"3hGMCAaLLf0CaAFd+uFaTP45SmUOHCT1tUZfq0aKViC8wShDARjV0pQsYJ1g5QFkTcbX+dG3fCUCFix8",
-	"8+zVi6cJweO0p9+f3O5be7CpFPe+1GjCO5+rCQ0PdapDF2te5aKwMBnM9V5gB/Rgwd5DAyZR1Rmn/Tqu",
-	"OSCDOXdn/3YGgGzwcWeqJm2OEe4Ow9rHrpKdBdbOeB92qgXfmK5vzC3pzKQiOoAPqA3t5Sw2YOauhmBb",
-	"yAoNE18osp2EsscZBm2yyVvtPqxF3dJ2VBla/2uY53dtJ87Hc3rGskP7yR8bqR3jJnnrfUG7y6Spr6gd",
-	"Lk/nrf1uOI8NhThUhojbwbo3kbLbUerz9ZzGvABdlTd69CVmZ0VnNkjrnDmQlNtKwt0My9dXVBEMldl4",
-	"+7CzOsMlZtMCZPDBoKFsLuuTsvvPcBpX7Fq2NHJQX0s6ZPhB5eBh45SG05vKqZqh3Z73mecXTkRFvE+7",
-	"Z8tebQj8+PbC5gCmjGfK1/MljpASeygu8TSW+FpPyjOComV9jhDLQC20KInBBZWASeVVfWAYD/gu4lkF",
-	"57dEUmzcMjcxPJOQuydE3VyMbmCqtTNLGoC22cp+OfNGUlY85drG47aKQ8UAlbwrCl2IdFE3ohCVTKF3",
-	"8HlGU1t/TbMMc4e0eNWu5+moV202yXgGHyM1xAVNgbiouJCZPW1DpWSXGK4fUFXTGfnYKAh99vDozrf3",
-	"iblLcqpyYgsV7In5+w/u37ndYfwDuxx8mHZnRaPDwnbTCZ/6cy6MYzMWZRlVWRj3ppH6APz1kYlDTGqz",
-	"KJJInUJKl+DJDZ9vMuAuVpeK5ZKZ62JMplIsgJ9ZCVEw27jLn83TteBoXrE5VaZIATNN7NFZb565Q3Zi",
-	"Ya7hcbJRMjICyB0etpPtDz1Ymm3j3tU41QwUVJhiipbaVG1nvAuZ/SZMqEBqHK7i1KeSIgdgim4D/xrp",
-	"ep+Tj7CQzU33qPx1S+rYR4fXWbL2kZnL02jxX8EwmRnnY8aVpjztMClqbsYDEJZwDGP0L0BnSlUQUde/",
-	"lMCfPyGPBeeQamIfq0W8y3bfqI6cKEgFzzoKDGyGF5Op25CQFZCKa1YEtSFNubzh5OaQf6TnTIPA3VTg",
-	"H0wQtQFuajCG2NzeWBs+rT1FCYsppgfXnbpivYFHPobHGq4RTrhuhej1POtLBqthcIgbX4HLPKljsM50",
-	"7vaA3ewNPjoxfBMC25LKvg11y+K3+brTJWyw1u6GczLMIXXDbM/uO0Ixvb4w2/HCs6z7HCK/UsXSBs25",
-	"1qUjDGvST4FKkD94yvjx7RvjSoAy+nwBdZc0X1tBSikumTEJbdvDk/vf3/ZdLHE6HG5zvisUyDMREUEr",
-	"QXJaXIIak786H+WvRvBgNxNOpqBXAJxcaKDZLUVWjGditdWDZUz+Ssvoi3UzPFqW7/jmewmZrr1k5hlF",
-	"0f/j2xcXdnfffXv63e2EsPDsr7tz/z42cAogpYwu8TBB1+odNyN/oKn+YOWoASa2gLr/4O6YPJVSSEWo",
-	"NM90tKz8EHSX9Bl8o8nrfgbYkoQUTGnC+Dv+wanwD2Py1la2XJ5ac1WkFXbJELxYk7kUKzV+x9/xR6BY",
-	"hsVtCkhJdd4+OE9Q8Nozg4WYmy22q5A1K8DsfKHOyIe/P31DjgsxP27KgD+Qb3Rdh/2ONzcSo3fbZc5d",
-	"9c3YpIHp20kwg5n3+F11cnI3/Qn/+F8/21+/jkt34a298P4D+cZ4FoBHEH3niduWJDbGBa4lA9VjRGcv",
-	"JARomjcdsIwFbNgbnaiVcHONyeNmT2Zatx4q4R23nUfOvQVCOEBmQGT41LHiCs9NSlEAQgQ74lialECz",
-	"iTbG55jUNZPbte+ZAGu645HId9wZ8mjVj9/xutrvbITsFrZPqHX96HR8Mj7xIWM01UZ3xyfju64xJAqh",
-	"4/EKiuIIi9GO/7VaqLHvvzq3YRgjJ5Han2ejs9HfQf+4WtjTmkF31zsnJzs6uw7r6IonyiPtXF/AWtmU",
-	"gmu+Gx+mXlfQGta4ecsllevWsVvnUjkdWIsGnpEmEmGZ3lE/cnUjbgwS6FxhUwocdPTeTHV8eXpMy/I4",
-	"OJhaChWBpe3d+rA+c+hq9B6JbH1jwAz72l619ZWWFVxt4fFeV1MtyK4PfKf7Rme/Oq336/ur9yFSLCia",
-	"IxqZ4EAYR4Hnj8Wee861namp94MRK1NhWNhqPoYNLTxqzHwtvFglo44/1THDq2N7rER1kv1PTGl3IgKZ",
-	"p2lP/mscEM0jx3XLZ7Plg3FNcB4owjt+7YfD4MPmhIQDZuLFmq+cvw5Gjv0JpDgLvaRyEZxU+Vzc3Dz/",
-	"RY7RXJcNzV4PyoTNMZe6Gx3jxKqvpQJj+SWozgxOzEUmPa5JVdrGC0wRGz0ahGzP4jv5z+Lqwj/6dbJh",
-	"4+5EuBBvHpIJ3+YCuy3ZE/YoSVljV99STeqhF2tWGdPHn+qs6tXxJyxyuOrmx1dC6dd15d8Ggr7IhxYO",
-	"/4GFA0mKsOq1l4g4ueGpH6aLGNE+TFMo9U0JHufMbhLuEyjYpfH86gxibV0zbhMbY/Kkshu0djjJqVwW",
-	"oNQ5mQm5sIbbnJb2puukG5C281h7kPdxvlPnGBp/dh1lU390xFDpnmft50IORWtNO8CvidJ+FocmswuK",
-	"XQGwhU1NaLZxbayVfJM8GpOHdYNbZ6Iq0LYVj5DYulQDJ5TDCkOxwTE1nhHKCbZZvR41tk5OdmrH5pjm",
-	"FyDLJP6hFK9NenynpV919ODvsZzamF3wRZZ9n2Q5pDHQ4CRC7cHNA1J88yUFL0/FbJv4MaTm08iFmGO3",
-	"qRmVzviLxCek8cVaftYWRds5dlPtE/fMUJq13+vpQbDu21EHRXPQZz+CZ7/FQ2LZN7h1eFWJrQfgrueu",
-	"uYOnPNwxazxO62JPa9eRmtZfeXKm/pj8DJBZ/GMgywWwFMAkq9G2jf2kQ23iGl25+VB0b3zR6mBqMWzW",
-	"/IU1Y92jOEJCzb1D01AoGso6UNaDy1uayxaK77agbBH/H+orHIiKwuMJX5N59QJKjSUxvnfAlzDoUQ7Z",
-	"cwOB4rFWFBbkuwaGKqm7p5y30xqiBN6UwGFHxBUfk0e2U23tHpzX+2qaxdhjwlTZgqjd3kCMju05lF0B",
-	"XHP/mjJtiNn1heRf+0zSF6fd8EBS9HNu+MCBhWDWEOlMSDIXInO1UobySuB1vsDR45jgwhifY0ga19hU",
-	"dqoVSKTeivsWQx161b7qVOsuSq2bAxylIoMd+YXHEqiGdmf6G9G8h1SB9UojFIDfLqkblByIBF7SBWDC",
-	"k88LOKqUndIX4LI0R7uq/gCZFMVOK7jJSHcjqulY3TsL9PFotVodGQF5VMkCuFlj1h/U2728vzC3t5t0",
-	"x8JOyDoHjJU+VzZc3Ur/Ib8Tyea5JlysggqC/04eEuuJX3q+dm2I/Kehvj05IUt1TrAJWprTaQFkCZQr",
-	"F4zqCrMWYn7cbtPc6S61mz0fED3tiSLoCe9+dkr2oikuUK6vj+/0xLSCYub8mSKrY9bkyGZwc4qtc8Ul",
-	"yMR3JVa+UXG2I0OLFQS+a3VXqrvubH1YUNs5YgLP3vhsAG/0sDbqzNpcRsU1RpnAJnp138wt4bYJQ1ue",
-	"1wW8l3BIsL2MaoiXcOBoisC6JZ8cSwI3Ghtki8TlxYz1W4sWX8pkCRyfFqudOt4lyTrB+wPj2Uv3TNx3",
-	"2oiZ/db3076nPYre/lzhmaBJcZRiLBQPSTZv1iUcUXvO2DhFBicJgaMlZUVC3DcyWWZjxT5D56ofmg5I",
-	"txTxJxb30U2YXN3Nor5r0FeYSvXNo2KxU3/rgEgLChpKO52LmwF+vJzW3O1a97g62aT5/LktByVs5j45",
-	"NwRrxxB8ICgeT5NUwWcj8KvxPYPy3C8deXOQjgXe7OmXg3qcZoqm9NX7nK440LcQNNRl9LX/MoBVO1AU",
-	"Cj/OYLtejokZDB1R/A6/9z6bAwO+jnwIIeb+k1HxUF5BU3hm28H9Fw1ee2aEYIfHiwg4JAnaQ4SUYG8/",
-	"nI6IpmpkTB4qUgg+dwE6+5HyxMi03NCaSxoYu8geFsOWzOZnDoUjXPsvVa7j8nlLPDYNma9DmscSCqBq",
-	"Z5QOH/hPJdJoQSdC5LBU5SaxnlwHZb114gwNIE9QVuapocTgjz3YavRdYTFz33917f8Hioh+Qe5Lx3Na",
-	"39qLRm9vsoi4k+aaZsm1p2vtbLICCf5IfRacp28MbDKnlzvVY68yxe4CxZhf1vQi2aplGNGiCE7ltlql",
-	"JHjz/Z/eNwt7osSiTB6WBy0KcpO0iyIb4RRLgKv6HTyk03LS3FdGeifGsdXERd0F4avMjLc6qnxh0eJb",
-	"ccSjkPLgNWPYv6R298bkFw5ES8qVo4cMUpaBSmwJWfjx61LCJRNV0AnEF+EYufRbBRWo4KsWfUTP8afm",
-	"yOZO1/66BOXeO7Rz33QD6WL6gyLV4LBpPDIM6sfAdzhET3l2A6BPvp6SmOyPYvs/lkJsJrhm+qf4vXxC",
-	"sVC0+VZfNMM7nKJyoFJPge7IET6rH/lcjr55InmcU8Z9OfEhacI2Kv+DKOKCrpseLL5Hk9KsKMjKFaPY",
-	"r1DgUs4D0lDEm3kD6cK3CIyTxFvJNPxsW8/9+SVN+MGz/yxRg3hszogfGaPTYP48pCfCFJkxzlTuvRem",
-	"hxOUxAbLu2Il5v6zuvfWn5+s2i2lvzBhua9ZRejK3zmkBvto9ZGvBbYN4Hxra9/f11HHLUVSQxxcM1qQ",
-	"b+6eEJW4GhhSKUjIFDsguo8r24Tx7d30p6tyRxCmoGyJHSK/WpcnbF/5henmZWf5E4dV0PbnoPTzCA9a",
-	"x9sN1TkurI1q1WuWknENGaG2ttO9apyoXeSCHRE6/ZnXQDNs2NUzqFIb4NEU9937f/q4SdMGrTPUpr5A",
-	"pE21Ww+26EALsXCZAd43tNI0xxgSWHEkFPS46nKK/1l3tzrcAWA3Rez4r7/12fU8rnEIUw24mfLpaQne",
-	"5JzNsFTF9q3dLuK5qi/Gvr9m8NOoBNVwlxvAcMJmNKbV+Off//v/1Ms7I7bb0FbDojrxKWZ1y7W63t8i",
-	"eHuil3WboI1Jnr1584o8ooqljYSiZXlL+eoKBanEDs9uDlqWo6v3V/8vAAD//w==",
+	"7H3tctu4suCroLS3KpNzadnO15zYP7acxHOTyWSSinNPqnaSVSCyJeKIAjgAKEWTctX+2ifYZ9gHu0+y",
+	"hQZAghIoiY6Vyey9v+KIJD66G/3djS+DVMxLwYFrNTj7MiippHPQIPF/TyuphDR/MT44G/xegVwNkgGn",
+	"cxicDVL7NBmoNIc5Na/N6edfgE91Pji7d3KSDPSqNG8qLRmfDq6vk8EzWLAUXjyrBy2pzpsxM3w8Ytkg",
+	"GUj4vWISssGZlhWE05RUa5Dm6//528nRY3o0+fjl/r3rfxnEZrwsRZp3TAf47NamepHBvBQaeLp6CSvz",
+	"eQYqlazUTJghLsi///uLZ4sfSSbpkpOJkETnTBEzPSh9TpgmY0jFHBTRORCWETHBvySkQmbuT3yZLCXT",
+	"oIbkCrgmdEoZJ0umc3xH0TmQVHBtnjFNcqoIF2RSSZ2DJDCZQKqHg8TCJAeagWygEmzjyOxjG3wmQs6p",
+	"HpwNqgqRFlDA/UfJYM54+N9NkP3C5kx3UViBD8PpMpjQqtCGvHAuNq/mg7NTQ2tzxt3/6nkY1zAFiRO9",
+	"gvkYZCfhzfHxLsILdvfoQWt3p7HNXYFSTPDOSZV93mPWPWB6bYZSpeAK8BC/kWJcwNz86SjC/EnLsmAp",
+	"NYR5XNo3/vWfylDpl2Dmf5EwGZwN/ttxwyWO7VN17MfFGdt0/hYmlYKMCEkmlBWQkR/e/vSUPH7w8Me7",
+	"CBg3hpniIjUfPaHaHtJSihKkZnbtFB/in0zDXO1akx3sLZRC6sE1UsgL+50nEf/fGm5USroaWKh5BPxW",
+	"T/yxfk+M/wkpDtqaZHPJunUsMqrhSLM5bDKMZMCybh4xSL7ubCWDOehcZGsEdHoSeROpcmMlb6jhJjAv",
+	"C6ohITCcDslxKWECEngK6tywFDyxiflrLLLV2iJPYpMFRN+XtpOB0lRXCOf1I54MlkJmanMb73OKPHBJ",
+	"VUIMkzSvEUrsiScVz0AqTXmm2qvvEGAhlSBWWofYwTzxB92t1y8uMeTRQVNW0LaJyfKJLxE4VOPI72vL",
+	"My9FJyvLS569tXJkc1ItZsA34fjOyBW71zsqIRMp5ihrUiFmDIygWuYCFiBJKUGZ43/J16j2wYk7hVu5",
+	"ZrgFu5aOTTynPBOTSedGUpFB5IApQw2pkZCM4w7MOSMTBgWK2zevr96RY1WV5nwf53aOIXlnyMjLXiui",
+	"EQSUlHQKXk7TKXB9R5E5TXPGIbEi+bVkU8bPCK+K4swBLQNCC8HNn5VRvpL2Ke0JJ9xqB5hel8Ahi4HH",
+	"IG4XS31q39o4uLGjKfWokkWcdOxxu6NIRlU+FlRmCVnmIMHCjaslSFIAzazqM5ZiqVAp2UHj4elzOwrX",
+	"EoPJ05wy/hxoFmMWfkWpecmjtaZ7YhVUAjwzGtUyIYpNOWRkvCKoqrRBDF733F+NTAYF0ElLhoxXOio+",
+	"FPzeeo9x/ejBINCETpIImzQLprqSsMcca8D26rKZ2K0zHC8Ka6OH8K+UkwZ4SkNId2MhCqDcPM3FchOR",
+	"ZS7M8UtzqhMCc8oKo40wPipBGjVnjdXv2nm9AjtdfKf+OLU3mmtdjgQvVvHVd7N4OoeRYhqfAjf4/G1w",
+	"pSVLDZ39Qj8HqwhpInWo3ZxqQYsKdosNXJF/OwnWX48eLi4GCmvkvaHTCDhqPW4vhc6O9FYszbBtjS0Z",
+	"cPisR2lto0ZgIRcgR0hVe9LauoDHNbZH6t7wWzTSNrcMfAGFKCOy6Jkxtc1xVZql5OmT12+tpvz3xw8e",
+	"kwfDe3cTQjWZC6XJowfkJXsSaoVdbOH3ikrKNXNMf43BGXm0NLLM8DWj2qH0k05jD2zNMUyEhCF5MTHy",
+	"UmlWFCSlnAtNNJ2B+ZHxxPwzAyhRqFJFYMEyox0SyrOAj04FKCI4GUPOeGZZ5bqutVXeJQMNn/X+hGNx",
+	"8Q4+r9sBj3Zo/jWy/Ixb8G0ZzxpfK6icR9TQ52JJxEQDt9A3IKUsQyNd0oylGrIIXnJRoNq4ycbTgrJ5",
+	"DMNG2BZUaY9HnGllpCrVDhs5VSEhebmxOQlwKYoCslEfbl0Lvc112enRyzGlHJcZGyGHYo+NoWyu99QG",
+	"274b7NBlOplyCTwzf24sztKb8s4WT/3higgXer9VSViIWU+oKwDuPthQaRDkCDpVihkqq0wrC7gNDeYm",
+	"bDLzPo02yTRU6nDaADDxByV2vLZZJymtFHRYeaEG7hQ1RZdD8hMq6nxlTFQChYI2bqwnjdBszjjuwMpa",
+	"HGmQDMaUc9REnU46SguhcE8WciNRoZNKA82aZ1zokbCad/ClpCpv/ZJXCIxCTKdmpAlqVJUyYLJgs/bH",
+	"SILhzxGRv24IIHjiQJWi2Gkr9fFwNeekl+mSDMpqXLB0NIv5SC+zew8fnj5OyP17xEg4tY/Ia+m07fGe",
+	"rCyXmMGKCGOdGtQjkc6Ba4IEunuKmLlVk3ywnV3q8KU7HZsIaDzfOxW05tXOKczenjqUxhG9ybY/l0yC",
+	"6sF04kAJxokuz0gHb3y1l+YNnzYCXzs2b7l+Qxfn5A+QQhkjErm/BMIMj+WwF8VY22kPCeOk1jk5sVPV",
+	"7vT2RDcwvjYnt5i9oxJPqlST3MCqL4H2sNAuJVVuQWtqq6SqlxBa16Tq72PTovNmAXITEC84stIa+mhX",
+	"oetuLjIgE1oUY5rOzkLL3KC+YAsgwuieuvY3EFqWiC74nOaUT52K60h1H3fRa263i98k5PQhUYmR5GQs",
+	"KiPkBQ5oETckF0RBKnhGKuWcBOEijVaA4R5DXZAZfdn7lxx/jzFLoTrcKtZZ4eResF9qPVrmQ6OQJGYe",
+	"I++ti8vtfa+zXM8dxaAoIoe4LGjaU3Vxn4wj0uBFTQZuf2JClKaTyTmBealXGEPzfkdZcdWS7Du32Sw2",
+	"XEVssy8y4Jrp1dMc0lmEq5qfe257TnWag4rZ6uvYaEZvPtu5yk5Zj+6Q0ZbprWQb7b/A1uvJ2gTRhXIt",
+	"hSoh1bvd0IFy8ffTx/dipqF5dWR+HuXMOptaXuebe5mbdTIbG1uPT6H3NipPaar3CFcJ6d5liw6vDa2y",
+	"Lnkd9f5FjByl4v6R1DklIvpUl4/X6LjzKKN8wWvWjOEg1JqJjax4T7vTes8I0DS3jnOmFRQT5NFaGEvV",
+	"Sj2mDaekxPnhPQt1DnVKluZFYVistVq80l4yNN39SuI+smjwJCSj3TqYw1iMZn5+//Jqk1RmsGp7L9bd",
+	"BmhUwmc6LwtAPfjZ1UWMbaRysf4masyxd2cdeJzpVXuM1y/fxL53plbznmLT2HufdwPMTGkXb163S0tw",
+	"23aaGCS3OmoQoLGvfhHTK001zOuklhakVetZjY5Natg2eTBIxxLeySrG1QoxHXlSaJ+ff4BkEwbSWire",
+	"Qod0VgrGtYs2ocQXnPyQ3lPlUMjpsbVBj7jQcPecNOtCzcKpkVZH4fDZnJR9d5wMBIatOtRkMb2jiOH7",
+	"wVp0IaZHzZrvxkhFVHosPsdtvzdoSCEAtCDLnKXmqHtLHmhh9Rg7BKo1lhEgzzGMQVQa35jBSlovw05D",
+	"wChjC5CrPbCirC4iFBiVg8zpimSQFtQoYUSC0gJ94zckKQftpCGR9cXFKO0V7Jc1sRPZKLOjb3bwkMJJ",
+	"rG0CziXAbHWpiWXMi3nJjYLsuL6qkUuN6t0C8p7Tr2+3lGzBCph2CN1SQZUJvppvruzKSjSbvAXExpOM",
+	"gLNqvTozFmoOn0nGpkyrKM2JohXVcULOWmzIFquMaZtbV5UgrWcqJso0AxnLhtjmoENEu0W4EUJ4hJtP",
+	"alpyeIqToNHMfxUavjLKV+m8I5IzYzwLASaB2iAeutvQAfdxZ6pJNKKwh6TXg3ptbiXu025g3Eboy450",
+	"o9BXNIrVvdp4HGOraovPRp1neiwptzGAjkfdn2ZM0XHRFevtz6Uon1YOG2uOwadvyIMfXV5TBkdPn3ub",
+	"0rt50J2kyYyLJY8H6hdQhGRpbVS0m5cgoyTZHVnIBY8/Medl9Id7GvGNAXlx8esFyaimY6p8ptZlZdB5",
+	"/D8qydK83872YB52tTUlDNZooqaANr49yAIsBxgKdxojVsNhuq1Fd5ZDY/FkdwZX5zn+VWiWxhjaFLYR",
+	"fh9+V0cyOmh5D8tunS9i3gtC1cYPYhRYSiEmu5iP3f4bfBVBRjsOpOPE8fD7Fu4bozHHWwMQJ5b7SisV",
+	"gwG7UXYbrNchP8J3K74Gik6J6zIH3Adb1uvRsaljc1hislmtUHtfWCGmtdvbHGSjHi+pIioXSz4k750/",
+	"rI7Lp5STCTPmQKVJQbV3LWO82XxYeyRt0B9/c/7S4aaftF5PR5KgjScaRc16Hg276WckSCEigzNu9Kp4",
+	"/OcP2OvIrJtx5js3XRJurBtf6i3Q7uhkVY60uMlK7IexaW8rfS8PHO7bvqgd880R7qFn984C3DfDb2dW",
+	"3xub2BX3dvZRGTqY+06pGF2UUKw2xtrrmjCp9J58vgyH2VABcKTE/kP+lZwm5D/+1/89J0enaKQIDva0",
+	"e86BOSWEiybKlRDFeAouS5qMJcumKEVqbrnHGrcat3az4Uai0GpKFdqwGtNsFI3YYTqT3ceI8QUtWGbj",
+	"QhYYddkM1T53aQyYvmQstv2SMXxYaI9aCIy4YjWE7qK5PMo26+wFiaU4yLAzQejYOjRiLA8tgG6YYMxy",
+	"NKVlglGnZfPbRMiZG5licNEH0n6vwAfP6tQI+FxCqvdMptmWnK+ZLmLJ2EQB125e6jKVUCzltPTZEx2+",
+	"i/WxKsnP0EF95gpazp6+fna5k7/gU7/AIGPfhcDyLnEQ4jxUwdiUjxgf1VPYVBAMWtnhJ5NRoP4aM9zg",
+	"ZMyyDAxJ0rIcVdwanOwPfAcRhwONQjvd1SyZ4Sei4lZFKiaYZYNmiHshmM0IZTVCU97rbv7cIAzSGejg",
+	"h9Rm747mTCnrT/M6WHtS+9t6zkozDsO6o2CY5geMEplfmqKzUSr4pLB5rmbBwUAu9aHi3nRxPzQhbpeB",
+	"NDfDN98p0FUZbqw+CvV/prR0HreGl2D2TzZyaf+IrUpDa/O24gN/okXhIKuFGBVUIpbMViWnBVo/U1qM",
+	"DP8NoCZKiPt23kgxYUVMmXVRvlE76hjJewGS0qIAacMmLgiDGQ65qOSeyV7JgM2tl4vqnZzwHyAzZg+I",
+	"s4b7uDmQPHt6SNDxFPPwhS687SygsdsDz1e4ab+yKB+oCgVb8tRuIdHmRqnMlpVB3DxE5223lRiLdrRT",
+	"e3bnRL+tLcN1wGiYChlx/2spqnEBKhdCMz5NyLRiGeUpJESBNj+phEgopciqFIjRbXQO8hw98WPwPg4b",
+	"ILS8bL3+KOn2Avb0HNTb2OIMtEmhF7GEgVB897UV6m+75+yop0StaLSzbuQ0Jt2NqjDauzYF377ZRM6P",
+	"3rdGwCbft5K9H+4o+uyfjwWoMRE60e6/G+liTJGxE2n9UrYa3DQgCOAYImBXSpeFxVuY7Egz7FOV9CeX",
+	"Mp3uPBVh64BIoVI3nN45BhAvvdzFPhQt9F5brKtvwmTZR3twGmdk4kR+mPhuMoB5nwzffXJ148kez8Uy",
+	"TOggS1YUZArWiEkloIZCi2GQrTdeEWqM0Sabzqr8roDSZqu5UHWTzHZOBC9WQaVgbZqgtqUI00NyMTZa",
+	"KpkD5Yq4DJBeCSH9uYBVcb8ufXjXIV6IWbfDe5mvQtFeCGWT0EWBVoQEXUm+j3A3A3XPn1nuGlNC+1VO",
+	"9K9p2OJwCQaLLf0KaAFdMvBGjOxrBOcUOEjqE8i+V6kbTch4h56UAtBhpymZwSrBRAzImgC4O5B3fGIG",
+	"5m/88PzNy8uEYNuH07+f3N03FWNd8O/8qJH2975W2psz1Cnynet9mYvCwqT3qfdCKaAHC/Y9pHwSVQ/i",
+	"tF+7bHsEdKeuRnerk8s6WLdGrtKm3He7V9q+dp1srXtwBkq/6jP8Yry6NdOrM7CM6ADeI+F3L4O4AXO3",
+	"6HWOWltfdE6olX8V16wwVMqHpJ2NaWz/KWGKiDGabdlaQmZPecldrkf0wcgn9GwGC+16e0G/iS9ur/ak",
+	"DmZbclqt8dvP7L6xBe2daXsGEkLl1ded1V6JJsjuDXG7y6TJg6mtXX8AW/tds9wb0nWoDBG3hafcRmh1",
+	"S0rW91POfQW6Km+1VG7fdh1XBmmdMwcsfFN6uYeh/mx4BPopbbCjX21ff1be9NDqXUjY95jLutR+dxG4",
+	"sYNvpOTjCdpXxQ8PfK/ig7DzWHPSmwy3+kC7Pe+yG64ci4qY/nbPIlJz9fP7K2uNjRnPVJNtbxeX2Kra",
+	"xNNY4nNyKc8IspbVuSuDUjMtSmJwQSVg8H9ZdxzADgGzeEjHGVQ766/unxB1ew7SnuHtzsh0ANpmK7v5",
+	"zDtJWXHJtXWGbiTxih66wrYQQCHSWd3JRlQyhb09/xOa2jx5mmUYuKXFm3beVUdecbNJxjP4HMn1Lmha",
+	"d2ASMrO1XVRKtsBYSY/sp06301ri7vOLo3sPHxHzlORU5cQmlNiWG48eP7p3t8MqAbboXY2/vVeSxcJm",
+	"1xrv3HC2lTtmLHpkVGVhvDeN1B00bo5MHGJUq0WRKPYYsLWWIzd8v0k/cI7SVMznDL09Q6OBzoCfWQ5R",
+	"MNv50tfy6ppxNJ8kvoyygIkmtvbeq2euKFfMzG9YfjpIBoYBue4DdrLdPhFLs23cu1y0+gAFmcAYH6c2",
+	"Tt7pbMTDfhsqVMA1DpcZ7ON4kUKlolvBv0GuhE+IiBwhmxiwR4a2W1LHPjrM4ZK1S5sWp7FD5vs01PbQ",
+	"JlvxNQpzukKLzLAVWntG13JPsN8LtgBI1jyiJZ3CmiuTi2ZJIZQLhtHtOG9hXGnK0w41p3GfYnUdErM5",
+	"rPsXLzClqljZ9usS+Itn5KngHFJN7Gu12HHpD7cqt0e21roj48SG/DG6vgkJWUFjLrtkoabUwnCXpnNJ",
+	"pJFWQ1TbKdO/mCC5BbipwRhic3Njbfi09hQldqaY7p2z7BI9e5YL9XfM3MD3ctPs4ptZ+wsGy35w2NaM",
+	"sJXGXKvz3Va5m73BRyeGb0OIWFLZtaFu+fA+X3WaqQ3W2i2+eva0dMNszu7b3DG9ujLb8Qy9rJsX43ml",
+	"iqUNmnOtS0cY1swYA5Ugf/KU8fP7d8a8AWV0jBnUrR99sg0ppVgwo6baXsYnj/5+17emxulwuPX5rpEh",
+	"T0SEBS0FyWmxADUkf3N2098M48EWTZyMQS8BOLnSQLM7iiwZz8Ryo7HUkPyNltEPaRBF+8DXv0Pp4zgz",
+	"zyiy/p/fv7yyu/vx4emPdxPCwup39+TRI+xKF0BKGVniYYLm3gduRv5EU/3J8lEDTOxr9+jx/SG5lFJI",
+	"Rag073T0of4UtIz2KR0YM/RdQbDPEimY0oTxD/yTUys+Dcl7m+q0OLUqtEgr7PSDccSpkcrDD/wDfwKK",
+	"YQgSlJG9Om+3jiDIeG29aSGmZovtDHbNCjA7n6kz8unfLt+R40JMj5sU8k/kB13n8H/gzYPEyN12inxX",
+	"bjxWxTN9NwlmMPMef6hOTu6nv+A//n+/2v/9NizdD+/tDx8/kR+MtQNYvuq759y1JLE2LnAtGag9RnT6",
+	"QmIr+eu2fkYrN8cbDbulcHMNydNmT2Zatx4q4QO33ZPOvQZCOEBmQGTOqTuKS6y5laIA2ycAvV1IkxJo",
+	"NtJGIR6SOol2s24iE2DNCSyn/cCdcYGWxvADr9M/zwZ43MIGIrWsH5wOT4Yn3o2N6uPg/vBkeN91e0Ym",
+	"dDxcQlEcYXbi8T+XMzX0TdWn1jVk+CRS+4tscDb4N9A/L2e20jdo2X7v5GRLu/Z+bdqxG0GkR/tLWCkb",
+	"f3Ed9ePD1OsK+r0b03M+p3LVKtl2Zp7vdeNZA89I4x2xh95RP57qht0YJNCpwhgEDjr4aKY6Xpwe07I8",
+	"DoqaS6EisLQN2S/qelWXtPlEZKtbA2bYrP66La+0rOB6A48PujoFQnZz4DvZNzj7zUm93z5efwyRYkHR",
+	"lPdkggNhHBmeL6k+9yfX9rKm3jZHrIyFOcJW8jFs6eJRY+Zr4QWsDyaOk0ue/STF/KIsD4WQVivzm6IE",
+	"i80PiI9LniEefGN0wdfahjeSekguHNOzbVAso5oKkRHKV2QurGvE9ss2jLJgM9iGn8Cx2oEj1xnree22",
+	"PBCi1tq174Wsk9tcgKukijBD/+RwFOCA3DR/FxNC6xDtHdW07KoTK5qm467F/g+2+ZhifFoAqRTcHZLL",
+	"BciVbd9LC0MZ9fUvm1n4nTRiyU8df6ljEdfHtqxQdYquX5jSriIOBWBzb9BvcdA1rxzXd7EYIB0M40E9",
+	"aATlfu2Hw/lFU+3mgJl41cSXQ90EI8e+AjV+nF9ROQsqFb8WN7fPCSJllDfl22avBz22Tcli3SaXcWJV",
+	"0LkCY70lqJIanJgfmfS4JlVpsxmZItYr3QvZXkxvPX8WV94B+Z0ew8ZlETmF+PCQh/B9LrBnoGsjZqQw",
+	"a2zjO6oJae51NKuM6eMvdbbG9fEXzOq67j6Pb4TSb+t07jUEfZMb0A5/89mBOEVYyvCNtYWmciNCtBdp",
+	"CqW+LcbjHFLrhPsMCrYwOmGdmVBbyIzbgOmQPKvsBq0tTXIq5wUodW50iJk1vqa0tA9di/+AtJ3XaQ/y",
+	"Ps63yhxD489vImzq2wANle54197jdyhaa9oSf0+U9qs4NJldUZ9cHxCa7agfu+Om3evWd953ZqYCbVux",
+	"CYk91TVwQjksMZwS1B5zY8sQ7P9+M2pslcN3Ssem9v4bkGUSv8HQS5M9LlDcr+Sl90WJp9bvHlyVuOuu",
+	"xEMqAw1OItQePDwgxTdXPHl+iqbYGvGjW9ynpxRiit0GJ1Q65S/iY5RAXfvbToq2c2yn2mfunb40ay/S",
+	"3INg3aWuB0VzcAFQBM9+i4fEsm+07/CqEptnxF3vf/MES/dc7wzskeD8xyt3VQatr191qv6Q/ArgWnqj",
+	"M9o5oRXAKKvRton9pNM7JkXh6mv6onvtqtmDicXw0ohvLBnruxIiJNQ8OzQNhayhrJ3de5zyluSylTHb",
+	"NShbtfSn2goHoqKwHut7Uq9eQqkx1c43hPkWCj3yIVsoFQgeq0VhBZJrYKuSunvWeTs0KUrgTWotdsRd",
+	"8iF5Yvut1+bBeb2vplmY7f1AlU203G4NxOjYFt5tC8KY5zfkaX3Urm/E/9pFmN+cdsMKzOg9y/jCgZlg",
+	"1hDpREiMRbgcTG1LkOqYn6PHIcGFMT7FsBKusckYV0uQSL0V9y3mOuSq/dSJ1m2UWnd8OUpFBltihE8l",
+	"UA3tG3JuRfIeUgTWK41QwDt/mckhSeAVnQEmLfBpAUeVchEMl9jP0hz1qvpmVCmKrVpwk1XSjajm3oW9",
+	"41Gfj5bL5ZFhkEeVLICbNWb7g3rzRopvfNrbV03E3E54dA7oK32hrLu6FcK3sUfJprkmXCyDLKD/Ti6I",
+	"tcQX9QW+trecv7Py4ckJmatzgk0w05yOC3CZrdYZ1eVmLcT0uN2mv9Ncajf7PyB62hNF0BM+/eq0iqsm",
+	"QUi5Zm2+fZ+9MMPZM0VW+6zJkc3CyCm2ThcLkInvSq98o/psS5YFZgH5Wwu60lXqmw0OC2o7R4zh2Qdf",
+	"DeC1OwyMOLM6lxFxjVImsIlq3Td5g7mtw9Cm2HYB7xUcEmyvohLiFRzYmyIw99AHx5LAjMYLEkTi4mJ4",
+	"PVd4E5ZrXmsrPlZELLfKeBck6wTvT4xnr9w7cdtpzWf2+1ajqedl7H8t90zQpD5KMRaKhySbd6sSjqht",
+	"rGCMIoOThMDRnLIiIe7ybpZZX7GP0LkMpqat3R1FfCX0LroJg6vbj6hvBfcdhlJ9R8CY79Q/OiDSgoSG",
+	"0k7n/Gagc4xU+dPt+rG5XHd3Z5Nrb4qXZUzcXbh9sHYMwUWFcX+apAq+GoHfje0ZpNh/a8+bg3TM8War",
+	"6g5qcZopmvR1b3O6BF/fF9ZQl5HX/mYYK3agKBRezmM7ZAyJGQwN0SllvLY+m6IfXwvShxBzf/Fh3JVX",
+	"0BSe2x6f/0WDN54ZIdhh8SICDkmCtjiZEmzYitPZnE1LBENyoUgh+NQ56Owdd0ndZ8UFDYxeZItQsSW/",
+	"+W8OhSNc+ydVruP+eYs9Ng35b0KaxxIKoGqrlw5f+M9KpNGkbITIYanKTWItuQ7Keu/YGSpAnqAsz1N9",
+	"icGXLtmKkm1uMfPc3x36/wNFRO9B/db+nNaNsVHv7W0WAnTSXNMBv7Z0rZ5NliDBt+rIgj4djYJNpnSx",
+	"VTzulabYnaAYs8uaHkcbuQwDWhRBtX+rBVOCDz/+5W2zsNdSzMvkYXnQpCA3STspsmFOsQC4qr/BQruW",
+	"keZumdo7MI4tbK7q7irfZWS81anpG7MW3+In7oWUB88Zw75Itbk3JK85EC0pV44eMkhZBippbkDHYmi0",
+	"G2HBRBV0GPJJOIYv/V5BBSq41Wgf1nP8pSm73mra35Sg3HeHNu6bLkNdh/6gSDU4bBoa9YP6ziKwWwB9",
+	"8v2kxGR/1rH/cynERoLrQ3/JMzSsMVG0uas1GuHtT1E5UKnHQLfECJ/Xr3ztib59InmaU8Z9OvEhacLe",
+	"PvEnUcSVv6097P2mNCsKsnTJKEEh23lAGop4Na8nXfjWo3GSeC+Zhl9tS8u/PqcJL7z8z8VqEI9Nn4cj",
+	"o3QazJ+H9ESYIhPGmcq99cJ0f4KS2DV/m6/EPG+KY//6ZNW+J+AbE9a3qcHtkmBhFW7deMv38o/U3dYX",
+	"GZAf7p+0a28TMsbOqu7GAhswvrud/nRVbnHCFJTNsfPsd2vyhG1xvzHdvOpMf+KwDFp3HZR+nmCzhHjL",
+	"sDrG5W62CPI1S8m4hoxQm9vpPjVG1DZywa4mnfbMW6AZNgLc06nSXKIZC3Hff/SX95s07RU7XW3qG3ja",
+	"VLulaYsOtBAzFxng+7pWmgY3fRwrjoSCPnVdRvE/6g51hysAdlPEyn/9o6/O53HNf5hqwM2UD09L8Crn",
+	"ZIKpKrYf9mYSz3X9Y+xSTYOfRiSo5nS5AcxJWPfGtJp3/cf//j/18s6I7Ri20XSsDnyKSd02sc73twje",
+	"nOhV3UBkbZLn7969IU+oYmnDoWhZ3lE+u0JBKrFzvJuDluXg+uP1/wsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -18,6 +18,7 @@ const (
 	SessionEnded    Kind = "session.ended"
 	SessionRefused  Kind = "session.refused"
 	SessionAction   Kind = "session.action"
+	HandoffReused   Kind = "handoff.reused" // an alarm: a one-time code or page of the fallback was used a second time
 	MemberSearched  Kind = "member.searched"
 	MemberViewed    Kind = "member.viewed"
 	IdentityChecked Kind = "identity.checked"
@@ -39,7 +40,7 @@ const (
 // Kinds lists every kind, the devices' first.
 func Kinds() []Kind {
 	return []Kind{SessionIntent, SessionOutcome, SessionObservedEnd, DeviceRecovery,
-		SessionStarted, SessionOpened, SessionEnded, SessionRefused, SessionAction, MemberSearched, MemberViewed,
+		SessionStarted, SessionOpened, SessionEnded, SessionRefused, SessionAction, HandoffReused, MemberSearched, MemberViewed,
 		IdentityChecked, NoteWritten, EnrolmentIssued, DeviceEnrolled, StaffClaimed, ChainBridged, DeviceAlarm, DeviceRevoked,
 		LedgerKey, LedgerRestored, TextsErased, HoldPlaced, HoldReleased}
 }

@@ -31,6 +31,7 @@ type demoCommand struct {
 	Out          string `help:"Folder for the headless run's screenshots." type:"path" default:"stead-demo"`
 	Data         string `help:"Folder the demo keeps its data in." type:"path"`
 	Port         int    `help:"First of three network ports on this machine." default:"7321"`
+	Fallback     bool   `help:"Allow sessions in a browser that Stead cannot control, where there is no other."`
 	AllowChanges bool   `help:"Turn view-first off: sessions may change things from the start."`
 }
 
@@ -138,7 +139,7 @@ func (d *demo) open(ctx context.Context, c *demoCommand, log *slog.Logger) ([]ht
 	secret := uuid.NewString() + uuid.NewString()
 	var err error
 	d.platform, err = platform.Open(ctx, platform.Config{DataDir: filepath.Join(c.Data, "platform"), PublicURL: d.platformURL, Issuer: d.issuer,
-		ClientID: demoClient, Audience: d.platformURL, ViewFirst: !c.AllowChanges, Demo: true, Version: desktop.Version, Log: log,
+		ClientID: demoClient, Audience: d.platformURL, ViewFirst: !c.AllowChanges, Fallback: c.Fallback, Demo: true, Version: desktop.Version, Log: log,
 		App: platform.App{ID: demoApp, Secret: secret, Audience: d.portalURL, StartURL: d.portalURL + "/", CookieName: demoCookie}})
 	if err != nil {
 		return nil, err

@@ -45,7 +45,8 @@ type serveConfig struct {
 		StartURL   string `json:"start_url"`
 		CookieName string `json:"cookie_name"`
 	} `json:"app"`
-	RecoveryKeys []string `json:"recovery_keys"` // of people, two at least, as stead platform recovery-key prints them
+	Fallback     bool     `json:"browser_fallback"` // sessions may open where no browser can be controlled
+	RecoveryKeys []string `json:"recovery_keys"`    // of people, two at least, as stead platform recovery-key prints them
 	Copies       []struct {
 		Folder string `json:"folder"`
 		URL    string `json:"url"`
@@ -70,7 +71,7 @@ func (c *serveCommand) Run(e *env) error {
 	log := slog.New(slog.NewJSONHandler(e.errOut, nil))
 	slog.SetDefault(log)
 	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
-		ViewFirst: true, Retention: f.Retention, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys, Copies: f.copies(), Witness: publish.Witness(f.Witness),
+		ViewFirst: true, Fallback: f.Fallback, Retention: f.Retention, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys, Copies: f.copies(), Witness: publish.Witness(f.Witness),
 		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
 	if err != nil {
 		return err

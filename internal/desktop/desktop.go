@@ -37,6 +37,7 @@ type Config struct {
 	OpenBrowser   func(url string) error // for the sign-in; nil for the agent's own browser
 	HTTP          *http.Client           // nil for one with sane limits
 	Log           *slog.Logger
+	NoFallback    bool                   // sessions open in a controlled browser or not at all, whatever the platform allows
 	OnLive        func(session.State)    // see session.Config.OnChange; may be nil
 	OnBrowser     func(*browser.Browser) // told of each browser that a session launched; may be nil
 	OnHangUp      func()                 // told, once the session has ended, that SIGHUP wants the process to end; must not wait for Close; may be nil

@@ -110,7 +110,7 @@ func (d *Desk) begin(ctx context.Context, me api.Me, dev device) (Stage, *api.Me
 			d.cfg.Log.Error("the outbox is not drained", "err", err)
 		}
 	})
-	w.session = session.New(session.Config{Outbox: ob, Platform: platform, Pulse: platform, Browsers: browsers{d.root, d.cfg.OnBrowser}, Signer: d.signer, Device: dev.ID,
+	w.session = session.New(session.Config{Outbox: ob, Platform: platform, Pulse: platform, Browsers: browsers{d.root, d.cfg.OnBrowser, d.mayFallBack}, Signer: d.signer, Device: dev.ID,
 		Agent: session.Agent{ID: stead.StaffID(me.ID), Pseudonym: pseudonym}, Issuer: d.cfg.PlatformURL,
 		Journal: filepath.Join(d.cfg.DataDir, "journal.json"), Log: d.cfg.Log, OnChange: d.cfg.OnLive})
 	if _, err := w.session.Recover(ctx); err != nil {
@@ -126,12 +126,14 @@ func (d *Desk) begin(ctx context.Context, me api.Me, dev device) (Stage, *api.Me
 type browsers struct {
 	root *browser.Root
 	told func(*browser.Browser)
+	// mayFallBack says whether a browser that cannot be controlled may be used.
+	mayFallBack func(ctx context.Context) (bool, error)
 }
 
 func (b browsers) Launch(ctx context.Context, id string) (session.Browser, error) {
 	launched, err := b.root.Launch(ctx, id)
 	if err != nil {
-		return nil, err // not a nil *browser.Browser inside an interface
+		return b.fallBack(ctx, id, err) // not a nil *browser.Browser inside an interface
 	}
 	if b.told != nil {
 		b.told(launched)

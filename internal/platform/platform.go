@@ -46,6 +46,7 @@ type Config struct {
 	App       App
 	ViewFirst bool
 	Retention int  // days that texts are kept; 0 for ever
+	Fallback  bool // sessions may open in a browser that Stead cannot control
 	Demo      bool // accept the demo's sign-in
 	Version   string
 	Log       *slog.Logger
@@ -125,7 +126,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 		return nil, err
 	}
 	st = newsStore{st, sequencer.Wake}
-	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Log: c.Log,
+	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Fallback: c.Fallback, Log: c.Log,
 		App: authority.App{Audience: c.App.Audience, StartURL: c.App.StartURL, CookieName: c.App.CookieName}})
 	office := &staff.Office{Store: st, Ledger: led}
 	client := c.HTTP

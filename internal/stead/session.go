@@ -6,6 +6,7 @@ import "time"
 const (
 	SessionTTL        = 20 * time.Minute // at most, by the database's clock; nobody extends it
 	HandoffTTL        = 30 * time.Second // from the start's answer to its redemption
+	FallbackCodeTTL   = 15 * time.Second // from the redemption to the member app's exchange, in ModeFallback
 	HeartbeatInterval = 10 * time.Second
 	HeartbeatGrace    = 90 * time.Second // without a heartbeat for longer, the connection counts as lost
 )
@@ -17,6 +18,14 @@ const (
 	StateStarted State = "started" // decided and recorded; the handoff is not redeemed yet
 	StateLive    State = "live"    // a credential exists
 	StateEnded   State = "ended"   // for good
+)
+
+// Mode says how a session reached its browser, and with that what is known of it.
+type Mode string
+
+const (
+	ModePipe     Mode = "pipe"     // Stead controls the browser: guard, banner, observed requests
+	ModeFallback Mode = "fallback" // a page that Stead served opened it: nothing in the browser is controlled or observed
 )
 
 // Cause says why a session ended. Exactly one is written, by the platform.
@@ -38,13 +47,14 @@ const (
 	CauseBrowserHung    Cause = "browser_hung"    // the browser lives and no longer answers
 	CauseLoggedOff      Cause = "logged_off"      // the agent logged off the computer, or it was shut down
 	CauseSuspended      Cause = "suspended"       // the computer slept until after the end
+	CauseHandoffReused  Cause = "handoff_reused"  // what opens the fallback's browser was used twice: one of the two was not ours
 )
 
 // Causes lists every cause.
 func Causes() []Cause {
 	return []Cause{CauseAgent, CauseBanner, CauseBrowserClosed, CauseExpired, CauseSuperseded, CauseAdmin,
 		CauseSignedOut, CauseSteadClosed, CauseConnectionLost, CauseNotOpened, CauseDeviceRevoked,
-		CauseBrowserCrashed, CauseBrowserHung, CauseLoggedOff, CauseSuspended}
+		CauseBrowserCrashed, CauseBrowserHung, CauseLoggedOff, CauseSuspended, CauseHandoffReused}
 }
 
 // Reportable reports whether an agent's own device may name this cause when it ends its session. The others are
@@ -52,7 +62,7 @@ func Causes() []Cause {
 func (c Cause) Reportable() bool {
 	switch c {
 	case CauseAgent, CauseBanner, CauseBrowserClosed, CauseSignedOut, CauseSteadClosed, CauseNotOpened,
-		CauseBrowserCrashed, CauseBrowserHung, CauseLoggedOff, CauseSuspended:
+		CauseBrowserCrashed, CauseBrowserHung, CauseLoggedOff, CauseSuspended, CauseHandoffReused:
 		return true
 	}
 	return false
@@ -69,6 +79,7 @@ type Session struct {
 	Account     AccountID
 	Device      DeviceID
 	State       State
+	Mode        Mode   // empty until the handoff was redeemed
 	Scope       string // "read", or "read write" where the platform turned view-first off
 	Reason      Reason
 	Ticket      string

@@ -30,7 +30,7 @@ export const unreachable: ProblemView = {
 
 export const noSession: LiveView = {
   phase: 'none', step: '', sessionId: '', memberId: '', memberName: '', memberEmail: '', account: '', scope: '', view: '',
-  endsAt: 0, lostAt: 0, cause: '', confirmed: false, noteOwed: false, wiped: false,
+  endsAt: 0, lostAt: 0, cause: '', confirmed: false, noteOwed: false, wiped: false, unguarded: false,
 };
 
 const twentyMinutes = 20 * 60_000;

@@ -110,6 +110,7 @@ export interface LiveView {
   confirmed: boolean;
   noteOwed: boolean;
   wiped: boolean;
+  unguarded: boolean;
   problem?: ProblemView;
 }
 

@@ -207,6 +207,7 @@ export const en = {
   'view.phone': 'Phone',
   'live.ends': 'Ends at',
   'live.browser': 'The session runs in its own browser window. Closing that window ends it too; your own browser is not touched.',
+  'live.unguarded': 'This session has no guard in the browser: Stead can show no banner there and see nothing of what is done. The member app’s own bar says whose account it is.',
   'live.lost': 'Connection lost: this session ends in {time}',
   'live.lostNow': 'Connection lost: this session is ending now',
   'live.bar': 'Live session',
@@ -244,6 +245,7 @@ export const en = {
   'cause.browser_hung': 'The browser stopped answering',
   'cause.logged_off': 'The agent logged off, or the computer was shut down',
   'cause.suspended': 'The computer slept for too long',
+  'cause.handoff_reused': 'What opened it was used twice, so it was not safe',
 
   'own.agent': 'You ended it',
   'own.banner': 'You ended it in the banner',
@@ -349,6 +351,7 @@ export const en = {
   'kind.texts.erased': 'Texts erased',
   'kind.hold.placed': 'Legal hold placed',
   'kind.hold.released': 'Legal hold released',
+  'kind.handoff.reused': 'Alarm: what opens a session was used twice',
 
   'texts.erased': 'Erased',
   'texts.withheld': 'Not all were handed over',
@@ -409,8 +412,16 @@ export const en = {
   'fact.last': 'To record',
   'fact.leaf': 'Proof hash',
   'fact.said': 'The device said',
+  'fact.mode': 'Browser',
+  'fact.what': 'Used twice',
   'fact.yes': 'yes',
   'fact.no': 'no',
+
+  'mode.pipe': 'controlled by Stead',
+  'mode.fallback': 'opened by a one-time page, not controlled',
+
+  'what.page': 'the desktop’s one-time page',
+  'what.code': 'the member app’s one-time code',
 
   'result.opened': 'The dashboard was opened',
   'result.failed': 'It failed',
@@ -455,6 +466,7 @@ export const en = {
   'code.browser_missing': 'There is no browser for it',
   'code.browser_silent': 'The browser did not answer',
   'code.browser_open_failed': 'The browser could not open the dashboard',
+  'code.browser_contested': 'Something else reached for the session’s one-time page',
   'code.browser_left': 'The browser was closed meanwhile',
   'code.internal': 'Something went wrong inside',
 

@@ -24,7 +24,7 @@ export function tn(base: Counted, count: number): string {
 }
 
 /** What Go names by a value of its own; the catalogue has the words. */
-export type Group = 'by' | 'category' | 'cause' | 'code' | 'consent' | 'doubt' | 'kind' | 'result' | 'role' | 'scope' | 'state' | 'step' | 'texts' | 'why';
+export type Group = 'by' | 'category' | 'cause' | 'code' | 'consent' | 'doubt' | 'kind' | 'mode' | 'result' | 'role' | 'scope' | 'state' | 'step' | 'texts' | 'what' | 'why';
 
 /** What a fact of a record is called; its own name when it is new to us. */
 export function factName(name: string): string {

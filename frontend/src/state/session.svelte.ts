@@ -17,7 +17,7 @@ const order: Record<LivePhase, number> = { none: 0, starting: 1, live: 2, ending
 
 const nothing: LiveView = {
   phase: 'none', step: '', sessionId: '', memberId: '', memberName: '', memberEmail: '', account: '', scope: '', view: '',
-  endsAt: 0, lostAt: 0, cause: '', confirmed: false, noteOwed: false, wiped: false,
+  endsAt: 0, lostAt: 0, cause: '', confirmed: false, noteOwed: false, wiped: false, unguarded: false,
 };
 
 /** SessionState is this machine's session: the one that lives, or the one that ended last. */

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"stead/internal/desktop/browser/cdp"
+	"stead/internal/stead"
 )
 
 // EventKind says what happened in a session's browser.
@@ -80,6 +81,9 @@ func newBrowser(c *claim) *Browser {
 	b.life, b.stop = context.WithCancel(context.Background())
 	return b
 }
+
+// Mode is stead.ModePipe.
+func (b *Browser) Mode() stead.Mode { return stead.ModePipe }
 
 // PID is the browser's main process.
 func (b *Browser) PID() int { return b.proc.pid }

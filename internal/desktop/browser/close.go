@@ -55,14 +55,19 @@ func (b *Browser) end(ctx context.Context) {
 
 // ended waits for the whole group.
 func (b *Browser) ended(ctx context.Context, limit time.Duration) bool {
+	return b.proc.gone(ctx, limit)
+}
+
+// gone waits until no process of the group is left, for at most the limit.
+func (p *process) gone(ctx context.Context, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
-	case <-b.proc.exited:
+	case <-p.exited:
 	case <-ctx.Done():
 		return false
 	}
-	for wait := 5 * time.Millisecond; !b.proc.alone(); wait = min(2*wait, 40*time.Millisecond) {
+	for wait := 5 * time.Millisecond; !p.alone(); wait = min(2*wait, 40*time.Millisecond) {
 		if pause(ctx, wait) != nil {
 			return false
 		}

@@ -7,4 +7,7 @@
 //
 // What starts a browser is decided by PlanLaunch, as a value and for any system; acting on it is in process.go and in
 // system_*.go, one for each of Linux, macOS and Windows.
+//
+// A browser without a usable pipe (Firefox; one whose policy forbids it) can be opened by a page that is served once,
+// and is then only known by its process: see LaunchPrivate.
 package browser

@@ -199,6 +199,14 @@ func TestMain(m *testing.M) {
 		runHelper()
 		return
 	}
+	if stage := os.Getenv(policyVariable); stage != "" {
+		runUnderPolicy(stage)
+		return
+	}
+	if os.Getenv(privateVariable) != "" {
+		runPrivateHelper()
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -11,6 +11,7 @@ type process struct {
 	in, out *os.File // to and from the browser; nil when the plan has no pipe
 	stderr  *os.File
 	exited  chan struct{} // closed when the program itself has ended and was reaped
+	clean   bool          // it ended by itself and without complaint; to be read once exited is closed
 	held    held          // what the system needs beside pid to end it as a whole
 }
 
@@ -59,7 +60,7 @@ func start(plan Plan) (*process, error) {
 	}
 	p.pid = cmd.Process.Pid
 	go func() { // ends with the process, which the caller sees to
-		_ = cmd.Wait() // how it ended tells nothing that the pipe does not
+		p.clean = cmd.Wait() == nil
 		close(p.exited)
 	}()
 	return p, nil

@@ -18,6 +18,7 @@ type Visit struct {
 	Banner Banner
 
 	Locale, TimeZone string // the member's, BCP 47 and IANA; empty ones leave the machine's own
+	Form             Form   // for a Private instead of all the others
 }
 
 // Cookie is the session's credential, as the member app's contract says. It ends with the browser.

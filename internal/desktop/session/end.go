@@ -143,7 +143,7 @@ func rest(ctx context.Context, d time.Duration) error {
 // conclude records what was seen of the end and shows it. final is the platform's cause, "" while unconfirmed.
 func (c *Control) conclude(ctx context.Context, r *run, seen, final stead.Cause, clean bool) {
 	err := c.record(ctx, audit.SessionObservedEnd, r.ask.Subject, r.intent, r.id,
-		audit.Body{"cause": string(seen), "confirmed": final != "", "wiped": clean})
+		r.withMode(audit.Body{"cause": string(seen), "confirmed": final != "", "wiped": clean}))
 	if err == nil {
 		err = c.journal.remove(r.intent)
 	}

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"log/slog"
@@ -49,6 +50,9 @@ type desk struct {
 	boast    func(*api.Session)      // changes the session beside the descriptor, which nobody signs
 	opened   api.Opened              // what a redeemed handoff brings
 	redeemed map[stead.SessionID]bool
+	mode     stead.Mode // of the browsers that are launched
+	postURL  string     // where a fallback's code is posted; "" for a good address
+	waiting  bool       // the member app has not exchanged a fallback's code
 	states   []session.State
 }
 
@@ -72,7 +76,7 @@ func newDesk(t *testing.T) *desk {
 	return &desk{T: t, key: token.Key{ID: "k1", Signer: private}, public: token.Public{"k1": public}, signer: device, fail: map[string]error{},
 		journal: filepath.Join(t.TempDir(), "journal.json"), ends: map[stead.SessionID]stead.Cause{}, started: map[uuid.UUID]api.Started{}, ttl: stead.SessionTTL,
 		stalled: map[string]bool{}, inside: map[string]int{}, redeemed: map[stead.SessionID]bool{},
-		opened: api.Opened{StartURL: "https://portal.test/", Cookie: api.Cookie{Name: "__Host-stead", Value: "credential", HTTPOnly: true, Secure: true}}}
+		opened: api.Opened{StartURL: "https://portal.test/", Cookie: &api.Cookie{Name: "__Host-stead", Value: "credential", HTTPOnly: true, Secure: true}}}
 }
 
 func (d *desk) control() *session.Control { return d.controlOf(me) }
@@ -192,7 +196,7 @@ func (d *desk) Start(_ context.Context, key uuid.UUID, req api.StartRequest) (ap
 	return out, nil
 }
 
-func (d *desk) Redeem(ctx context.Context, id stead.SessionID, _ api.RedeemRequest) (api.Opened, error) {
+func (d *desk) Redeem(ctx context.Context, id stead.SessionID, req api.RedeemRequest) (api.Opened, error) {
 	if err := d.hold(ctx, "redeem"); err != nil {
 		return api.Opened{}, err
 	}
@@ -203,6 +207,10 @@ func (d *desk) Redeem(ctx context.Context, id stead.SessionID, _ api.RedeemReque
 	defer d.mu.Unlock()
 	d.redeemed[id] = true
 	out := d.opened
+	if req.Mode != nil && *req.Mode == api.RedeemRequestModeFallback {
+		d.redeemed[id] = false // it is not opened before the code is exchanged
+		out.Cookie, out.Handover = nil, &api.Handover{Code: "posted", PostURL: cmp.Or(d.postURL, "https://portal.test/support/handoff")}
+	}
 	out.Session = api.Session{ID: string(id)}
 	return out, nil
 }
@@ -265,6 +273,9 @@ func (d *desk) Session(ctx context.Context, id stead.SessionID) (api.Session, er
 		c := string(cause)
 		return api.Session{ID: string(id), State: "ended", Cause: &c}, nil
 	}
+	if d.waiting {
+		return api.Session{ID: string(id), State: "started"}, nil
+	}
 	return api.Session{ID: string(id), State: "live"}, nil
 }
 
@@ -277,9 +288,9 @@ func (l launcher) Launch(ctx context.Context, _ string) (session.Browser, error)
 	if err := l.d.did("launch"); err != nil {
 		return nil, err
 	}
-	b := &fakeBrowser{d: l.d, events: make(chan browser.Event, 1)}
 	l.d.mu.Lock()
 	defer l.d.mu.Unlock()
+	b := &fakeBrowser{d: l.d, events: make(chan browser.Event, 1), mode: l.d.mode}
 	l.d.browsers = append(l.d.browsers, b)
 	return b, nil
 }
@@ -288,6 +299,7 @@ func (l launcher) Sweep(context.Context) ([]browser.Swept, error) { return nil, 
 
 type fakeBrowser struct {
 	d      *desk
+	mode   stead.Mode
 	events chan browser.Event
 	mu     sync.Mutex
 	visit  browser.Visit
@@ -301,6 +313,8 @@ func (b *fakeBrowser) Open(_ context.Context, v browser.Visit) error {
 	b.mu.Unlock()
 	return b.d.did("open")
 }
+
+func (b *fakeBrowser) Mode() stead.Mode { return b.mode }
 
 func (b *fakeBrowser) Events() <-chan browser.Event { return b.events }
 

@@ -57,6 +57,8 @@ type Browser interface {
 	Open(ctx context.Context, v browser.Visit) error
 	Events() <-chan browser.Event
 	Close(ctx context.Context) (browser.Wipe, error)
+	// Mode says what Open takes: a Visit's Form in ModeFallback, all the rest of it in ModePipe.
+	Mode() stead.Mode
 }
 
 // Agent is who acts on this machine.
@@ -126,6 +128,7 @@ type State struct {
 	Cause     stead.Cause
 	Confirmed bool // the platform confirmed the end
 	Wiped     bool // nothing of the browser is left on this machine
+	Mode      stead.Mode
 	Problem   *stead.Error
 }
 

@@ -64,7 +64,7 @@ func (c *Control) Start(ctx context.Context, ask Ask) (State, error) {
 		return c.State(), err
 	}
 	s := c.change(func(s *State) {
-		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt, View: firstView(r.browser)}
+		*s = State{Phase: PhaseLive, ID: r.id, Member: ask.Member, Scope: s.Scope, EndsAt: r.endsAt, Mode: r.mode(), View: firstView(r.browser)}
 	})
 	c.wg.Go(func() { c.watch(r) })
 	return s, nil
@@ -102,7 +102,7 @@ func (c *Control) start(ctx context.Context, r *run, previous *run) error {
 	}
 	if err == nil {
 		// The last thing before the session counts as running here: if even this cannot be recorded, it must not.
-		err = c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, audit.Body{"result": "opened"})
+		err = c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, r.withMode(audit.Body{"result": "opened"}))
 	}
 	if err == nil {
 		c.setCurrent(r)
@@ -254,12 +254,15 @@ func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 	if err != nil {
 		return err
 	}
+	if r.browser.Mode() == stead.ModeFallback {
+		return c.openByPage(ctx, r, started.Handoff, signature)
+	}
 	opened, err := c.Platform.Redeem(ctx, r.id, api.RedeemRequest{Code: started.Handoff, Signature: signature})
 	if err != nil {
 		return err
 	}
 	k := opened.Cookie
-	if !k.HTTPOnly || !k.Secure || !stead.StaysPrivate(opened.StartURL) {
+	if k == nil || !k.HTTPOnly || !k.Secure || !stead.StaysPrivate(opened.StartURL) {
 		return stead.Errorf(stead.CodeDescriptorMismatch, "the credential would not be safe in the browser")
 	}
 	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,

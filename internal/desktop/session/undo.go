@@ -12,7 +12,7 @@ import (
 func (c *Control) undo(ctx context.Context, r *run, step Step, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 	defer cancel()
-	facts := audit.Body{"result": "failed", "step": string(step), "code": string(stead.CodeOf(cause)), "confirmed": c.undoAtPlatform(ctx, r, cause)}
+	facts := r.withMode(audit.Body{"result": "failed", "step": string(step), "code": string(stead.CodeOf(cause)), "confirmed": c.undoAtPlatform(ctx, r, cause)})
 	if r.browser != nil {
 		wipe, err := r.browser.Close(ctx)
 		facts["wiped"] = wipe.Clean && err == nil
@@ -31,9 +31,13 @@ func (c *Control) undoAtPlatform(ctx context.Context, r *run, cause error) bool 
 	if r.id == "" {
 		return !r.asked || refused(cause)
 	}
-	_, err := c.tellEnd(ctx, r.id, stead.CauseNotOpened)
+	seen := stead.CauseNotOpened
+	if stead.CodeOf(cause) == stead.CodeBrowserContested {
+		seen = stead.CauseHandoffReused
+	}
+	_, err := c.tellEnd(ctx, r.id, seen)
 	if err != nil {
-		c.confirmLater(r, stead.CauseNotOpened)
+		c.confirmLater(r, seen)
 	}
 	return err == nil
 }

@@ -133,6 +133,8 @@ func eventCause(e browser.Event, ok bool) stead.Cause {
 	switch {
 	case ok && e.Kind == browser.EndClicked:
 		return stead.CauseBanner
+	case e.Kind == browser.Contested:
+		return stead.CauseHandoffReused
 	case ok && e.Kind != browser.Closed:
 		return ""
 	case e.Cause == browser.BrowserGone:

@@ -31,6 +31,7 @@ type Config struct {
 	Issuer   string // "iss" of the tokens: the platform's public address
 	App      App
 	ReadOnly bool // view-first: sessions start with scope "read"
+	Fallback bool // sessions may open in a browser that Stead cannot control
 	Log      *slog.Logger
 }
 

@@ -38,11 +38,17 @@ func (a *Authority) End(ctx context.Context, by stead.Staff, id stead.SessionID,
 		if row.State != stead.StateEnded {
 			// A session whose time is over has ended by that, even if nobody has written it down yet.
 			var who, due = &by, time.Time{}
+			alarm := cause == stead.CauseHandoffReused
 			if over, since := a.overdue(row.Session, tx.Now()); over != "" {
 				cause, who, due = over, nil, since
 			}
 			if err := a.endTx(tx, row.Session, cause, who, due); err != nil {
 				return err
+			}
+			if alarm {
+				if err := a.alarmReuse(tx, row.Session, reusedPage); err != nil {
+					return err
+				}
 			}
 			row, err = tx.Session(id)
 		}

@@ -110,7 +110,7 @@ func (w *world) open() {
 	w.must(err)
 	w.ledger, err = ledger.Open(w.Context(), w.store, w.ring)
 	w.must(err)
-	w.auth = authority.New(authority.Config{Store: w.store, Ledger: w.ledger, Keys: w.ring, Issuer: "https://platform.test", ReadOnly: true, Log: slog.New(slog.DiscardHandler),
+	w.auth = authority.New(authority.Config{Store: w.store, Ledger: w.ledger, Keys: w.ring, Issuer: "https://platform.test", ReadOnly: true, Fallback: true, Log: slog.New(slog.DiscardHandler),
 		App: authority.App{Audience: "https://portal.test", StartURL: "https://portal.test/", CookieName: "__Host-stead"}})
 }
 

@@ -37,28 +37,38 @@ func (a *Authority) Redeem(ctx context.Context, agent stead.Staff, id stead.Sess
 		if err := a.checkHandoff(tx, row, code, signature); err != nil {
 			return err
 		}
-		now := tx.Now()
-		if err := tx.MarkLive(id, now); err != nil {
-			return err
-		}
-		member, err := tx.Member(row.Member)
-		if err != nil {
-			return err
-		}
-		s = row.Session
-		s.State, s.OpenedAt, s.LastSeen = stead.StateLive, now, now
-		if err := tx.ReleaseNotices(id, now); err != nil {
-			return err
-		}
-		if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: id, Author: agent.Name, Kind: "reason", Text: s.Why(), At: now}); err != nil {
-			return err
-		}
-		return a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionOpened, Session: id, Actor: agent.Pseudonym, Subject: member.Pseudonym,
-			Facts: audit.Body{"scope": s.Scope}})
+		s, err = a.openTx(tx, agent, row.Session, stead.ModePipe)
+		return err
 	})
 	if err != nil {
 		return Opened{}, err
 	}
+	return a.issue(s)
+}
+
+// openTx makes a started session live, in whatever way its credential is about to leave.
+func (a *Authority) openTx(tx store.Tx, agent stead.Staff, s stead.Session, mode stead.Mode) (stead.Session, error) {
+	now := tx.Now()
+	if err := tx.MarkLive(s.ID, now); err != nil {
+		return s, err
+	}
+	member, err := tx.Member(s.Member)
+	if err != nil {
+		return s, err
+	}
+	s.State, s.Mode, s.OpenedAt, s.LastSeen = stead.StateLive, mode, now, now
+	if err := tx.ReleaseNotices(s.ID, now); err != nil {
+		return s, err
+	}
+	if err := tx.PutMemberNote(store.MemberNote{Member: s.Member, Session: s.ID, Author: agent.Name, Kind: "reason", Text: s.Why(), At: now}); err != nil {
+		return s, err
+	}
+	return s, a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionOpened, Session: s.ID, Actor: agent.Pseudonym, Subject: member.Pseudonym,
+		Facts: audit.Body{"scope": s.Scope, "mode": string(mode)}})
+}
+
+// issue signs the credential of a session that has just become live.
+func (a *Authority) issue(s stead.Session) (Opened, error) {
 	a.nudge()
 	raw, err := token.Issue(a.Keys.Current(), a.Issuer, a.App.Audience, uuid.NewString(), s)
 	return Opened{Session: s, Token: raw, App: a.App}, err
@@ -69,9 +79,7 @@ func (a *Authority) checkHandoff(tx store.Tx, row store.SessionRow, code stead.S
 		return stead.E(stead.CodeSessionEnded, nil)
 	}
 	hash := sha256.Sum256([]byte(code))
-	if row.State != stead.StateStarted || subtle.ConstantTimeCompare(hash[:], row.HandoffHash[:]) != 1 ||
-		tx.Now().Sub(row.StartedAt) > stead.HandoffTTL || steppedBack(row.Session, tx.Now()) ||
-		stead.SessionTTL-a.guard.left(row.ID, row.ExpiresAt.Sub(tx.Now())) > stead.HandoffTTL {
+	if subtle.ConstantTimeCompare(hash[:], row.HandoffHash[:]) != 1 || !a.mayOpen(tx, row.Session) {
 		return stead.E(stead.CodeHandoffInvalid, nil)
 	}
 	device, err := tx.Device(row.Device)
@@ -86,6 +94,12 @@ func (a *Authority) checkHandoff(tx store.Tx, row store.SessionRow, code stead.S
 		return stead.E(stead.CodeDeviceSignature, err)
 	}
 	return nil
+}
+
+// mayOpen reports whether a session still waits to be opened, by the database's clock and by this node's own.
+func (a *Authority) mayOpen(tx store.Tx, s stead.Session) bool {
+	return s.State == stead.StateStarted && tx.Now().Sub(s.StartedAt) <= stead.HandoffTTL && !steppedBack(s, tx.Now()) &&
+		stead.SessionTTL-a.guard.left(s.ID, s.ExpiresAt.Sub(tx.Now())) <= stead.HandoffTTL
 }
 
 // own is the agent's own session; anybody else's does not exist for the caller.
@@ -132,10 +146,16 @@ func (a *Authority) Heartbeat(ctx context.Context, agent stead.Staff, id stead.S
 	return s, now, err
 }
 
+// Good is what a token that is good at this moment stands for.
+type Good struct {
+	token.Claims
+	Mode stead.Mode
+}
+
 // Introspect answers whether a token is good at this moment: signature, audience, and above all the session's row,
 // the agent's privilege and the member's standing. Any doubt is nil, never an error that a caller might ignore.
-func (a *Authority) Introspect(ctx context.Context, raw string) (*token.Claims, error) {
-	var good *token.Claims
+func (a *Authority) Introspect(ctx context.Context, raw string) (*Good, error) {
+	var good *Good
 	err := a.Store.View(ctx, func(tx store.Tx) error {
 		good = nil
 		c, err := token.Verify(raw, a.Keys.Public(), a.Issuer, a.App.Audience, tx.Now())
@@ -164,7 +184,7 @@ func (a *Authority) Introspect(ctx context.Context, raw string) (*token.Claims, 
 		if stead.Eligible(q) != "" || q.Member.Account != row.Account {
 			return nil
 		}
-		good = &c
+		good = &Good{c, row.Mode}
 		return nil
 	})
 	return good, err

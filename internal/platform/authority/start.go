@@ -109,7 +109,7 @@ func (a *Authority) replay(tx store.Tx, agent stead.Staff, req StartRequest, out
 		return true, stead.E(stead.CodeIdempotencyConflict, nil)
 	case row.State == stead.StateEnded:
 		return true, stead.E(stead.CodeSessionEnded, nil)
-	case row.State == stead.StateLive:
+	case row.State == stead.StateLive, row.Mode != "": // the handoff was redeemed: another one could open it twice
 		return true, stead.E(stead.CodeHandoffInvalid, nil)
 	}
 	code, hash := newHandoff()

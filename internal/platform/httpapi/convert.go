@@ -31,7 +31,7 @@ func toSession(s stead.Session) api.Session {
 	return api.Session{
 		ID: string(s.ID), DeviceID: string(s.Device), Agent: api.Person{ID: string(s.Agent), Name: s.AgentName},
 		Member:  api.Person{ID: string(s.Member), Name: s.MemberName, Email: s.MemberEmail},
-		Account: string(s.Account), State: api.SessionState(s.State), Scope: s.Scope,
+		Account: string(s.Account), State: api.SessionState(s.State), Mode: optional(api.SessionMode(s.Mode)), Scope: s.Scope,
 		Reason: api.Reason{Category: string(s.Reason.Category), Text: s.Reason.Text}, Ticket: s.Ticket,
 		Consent:   api.Consent{Attested: s.Consent.Attested, How: string(s.Consent.How), At: optionalTime(s.Consent.At)},
 		StartedAt: s.StartedAt, ExpiresAt: s.ExpiresAt, LastSeen: s.LastSeen, OpenedAt: optionalTime(s.OpenedAt), EndedAt: optionalTime(s.EndedAt),

@@ -19,7 +19,8 @@ func (s *server) GetVersion(ctx context.Context, _ api.GetVersionRequestObject) 
 	}
 	open, err := s.Office.SetupOpen(ctx)
 	return api.GetVersion200JSONResponse{Version: s.Version, API: "v1", Instance: string(s.Ledger.Instance()), Issuer: s.Issuer, ClientID: s.ClientID,
-		SessionSeconds: int(stead.SessionTTL.Seconds()), ServerTime: now, SetupOpen: open}, err
+		SessionSeconds: int(stead.SessionTTL.Seconds()), ServerTime: now, SetupOpen: open,
+		BrowserFallback: &s.Authority.Fallback}, err
 }
 
 func (s *server) GetJwks(context.Context, api.GetJwksRequestObject) (api.GetJwksResponseObject, error) {

@@ -20,7 +20,23 @@ func (s *server) Introspect(ctx context.Context, r api.IntrospectRequestObject) 
 	}
 	exp := c.ExpiresAt.Unix()
 	return api.Introspect200JSONResponse{Active: true, Iss: &c.Issuer, Sub: &c.Subject, Aud: &c.Audience[0], Act: &api.Actor{Sub: c.Actor.Subject},
-		Sid: &c.SessionID, Account: &c.Account, Scope: &c.Scope, Exp: &exp, TokenType: optional("at+jwt")}, nil
+		Sid: &c.SessionID, Account: &c.Account, Scope: &c.Scope, Exp: &exp, TokenType: optional("at+jwt"),
+		SteadMode: optional(api.IntrospectionSteadMode(c.Mode))}, nil
+}
+
+// ExchangeHandoff answers a cookie that browsers send although the way to the member app began on another site: with
+// Strict, the page after the form post would come without it.
+func (s *server) ExchangeHandoff(ctx context.Context, r api.ExchangeHandoffRequestObject) (api.ExchangeHandoffResponseObject, error) {
+	o, err := s.Authority.Exchange(ctx, stead.Secret(r.Body.Code))
+	if err != nil {
+		return nil, err
+	}
+	return api.ExchangeHandoff200JSONResponse{SessionID: string(o.Session.ID), StartURL: o.App.StartURL,
+		Cookie: api.Cookie{Name: o.App.CookieName, Value: o.Token, HTTPOnly: true, Secure: true, SameSite: api.Lax}}, nil
+}
+
+func (s *server) EndFromApp(ctx context.Context, r api.EndFromAppRequestObject) (api.EndFromAppResponseObject, error) {
+	return api.EndFromApp204Response{}, s.Authority.EndFromApp(ctx, r.Body.Token)
 }
 
 func (s *server) ReportActions(ctx context.Context, r api.ReportActionsRequestObject) (api.ReportActionsResponseObject, error) {

@@ -47,12 +47,24 @@ func toHead(r api.RecordRef) (audit.Head, error) {
 }
 
 func (s *server) RedeemHandoff(ctx context.Context, r api.RedeemHandoffRequestObject) (api.RedeemHandoffResponseObject, error) {
+	if r.Body.Mode != nil && *r.Body.Mode == api.RedeemRequestModeFallback {
+		return s.handOver(ctx, r)
+	}
 	o, err := s.Authority.Redeem(ctx, who(ctx), stead.SessionID(r.SessionID), stead.Secret(r.Body.Code), r.Body.Signature)
 	if err != nil {
 		return nil, err
 	}
 	return api.RedeemHandoff200JSONResponse{Session: toSession(o.Session), StartURL: o.App.StartURL,
-		Cookie: api.Cookie{Name: o.App.CookieName, Value: o.Token, HTTPOnly: true, Secure: true, SameSite: api.Strict}}, nil
+		Cookie: &api.Cookie{Name: o.App.CookieName, Value: o.Token, HTTPOnly: true, Secure: true, SameSite: api.Strict}}, nil
+}
+
+func (s *server) handOver(ctx context.Context, r api.RedeemHandoffRequestObject) (api.RedeemHandoffResponseObject, error) {
+	h, err := s.Authority.HandOver(ctx, who(ctx), stead.SessionID(r.SessionID), stead.Secret(r.Body.Code), r.Body.Signature)
+	if err != nil {
+		return nil, err
+	}
+	return api.RedeemHandoff200JSONResponse{Session: toSession(h.Session), StartURL: s.Authority.App.StartURL,
+		Handover: &api.Handover{Code: h.Code, PostURL: h.PostURL}}, nil
 }
 
 func (s *server) Heartbeat(ctx context.Context, r api.HeartbeatRequestObject) (api.HeartbeatResponseObject, error) {

@@ -137,6 +137,9 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if a.serveVisit(w, r) {
+		return
+	}
 	a.serve(w, r)
 }
 

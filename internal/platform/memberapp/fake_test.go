@@ -34,6 +34,7 @@ type fakePlatform struct {
 	signing    token.Key
 	public     token.Public
 	live       map[string]api.Introspection // by token
+	handoffs   handoffs
 	notices    []api.Notice
 	visits     []api.Visit
 	actions    []api.ActionReport

@@ -38,6 +38,7 @@ type support struct {
 	session  string
 	agent    string
 	mayWrite bool
+	bare     bool      // in a browser without Stead's banner: each page says itself what it is
 	asked    time.Time // when the platform was asked whether it lives
 }
 
@@ -105,6 +106,7 @@ func (a *App) ask(ctx context.Context, s *support, c token.Claims) error {
 		return fmt.Errorf("%w: the platform speaks of another session than the token", errOver)
 	}
 	s.asked = asked
+	s.bare = in.SteadMode != nil && *in.SteadMode == api.IntrospectionSteadModeFallback
 	s.mayWrite = in.Scope != nil && slices.Contains(strings.Fields(*in.Scope), "write")
 	return nil
 }

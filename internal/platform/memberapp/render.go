@@ -46,6 +46,7 @@ type frame struct {
 	Unread   int
 	NoBell   bool // the platform does not say whether there are notices
 	ViewOnly bool
+	Bar      *bar // of support in a browser without Stead's banner
 	Phone    string
 	Data     any
 }
@@ -54,12 +55,15 @@ type frame struct {
 type message struct{ Title, Sentence, Hint string }
 
 // render makes the page's bytes. They depend on the member and on whether changes are possible, on nothing else of
-// who asks: support sees what the member sees.
+// who asks: support sees what the member sees, below a bar that says so where Stead can show none.
 func (a *App) render(ctx context.Context, ans answer, v visitor) answer {
 	if ans.page == "" {
 		return ans
 	}
 	f := frame{Page: ans.page, ViewOnly: v.viewOnly(), Phone: a.cfg.SupportPhone, Data: ans.data}
+	if v.support != nil && v.support.bare {
+		f.Bar = &bar{v.member.Name, v.member.Email}
+	}
 	if v.member.ID != "" && !ans.bare {
 		if err := a.frameFor(ctx, &f, v.member); err != nil {
 			a.log.Error("page not shown", "page", ans.page, "error", err)

@@ -102,6 +102,8 @@ func howItEnded(cause string) string {
 		return "Support's computer went to sleep."
 	case "device_revoked":
 		return "The machine that support used was taken out of service."
+	case "handoff_reused":
+		return "A safeguard of support's own ended the visit."
 	}
 	return "The visit ended."
 }

@@ -12,14 +12,16 @@ import (
 
 const sessionColumns = `id, agent, agent_name, member, member_name, member_email, account, device, state, scope,
 	reason_category, reason_text, ticket, consent_attested, consent_how, consent_at, started_at, expires_at,
-	last_seen, opened_at, ended_at, cause, ended_by, note, note_at, request_key, request_hash, handoff_hash`
+	last_seen, opened_at, ended_at, cause, ended_by, note, note_at, request_key, request_hash, handoff_hash,
+	mode, code_hash, code_until`
 
 func readSession(row scanner) (s store.SessionRow, err error) {
 	err = row.Scan(&s.ID, &s.Agent, &s.AgentName, &s.Member, &s.MemberName, &s.MemberEmail, &s.Account, &s.Device,
 		&s.State, &s.Scope, &s.Reason.Category, &s.Reason.Text, &s.Ticket, &s.Consent.Attested, &s.Consent.How,
 		stamp{&s.Consent.At}, stamp{&s.StartedAt}, stamp{&s.ExpiresAt}, stamp{&s.LastSeen}, stamp{&s.OpenedAt},
 		stamp{&s.EndedAt}, &s.Cause, &s.EndedBy, &s.Note, stamp{&s.NoteAt},
-		fixed(s.RequestKey[:]), fixed(s.RequestHash[:]), fixed(s.HandoffHash[:]))
+		fixed(s.RequestKey[:]), fixed(s.RequestHash[:]), fixed(s.HandoffHash[:]),
+		&s.Mode, fixed(s.CodeHash[:]), stamp{&s.CodeUntil})
 	return s, err
 }
 
@@ -56,9 +58,20 @@ func (t *tx) SetHandoff(id stead.SessionID, hash [32]byte) error {
 	return t.changeSession(id, "handoff_hash = ? WHERE id = ? AND state = 'started'", bytesOrNull(hash[:]), id)
 }
 
+// SetCode implements store.SessionTx.
+func (t *tx) SetCode(id stead.SessionID, hash [32]byte, until time.Time) error {
+	return t.changeSession(id, `handoff_hash = NULL, mode = 'fallback', code_hash = ?, code_until = ?
+		WHERE id = ? AND state = 'started' AND mode = ''`, hash[:], millis(until), id)
+}
+
+// SessionByCode implements store.SessionTx.
+func (t *tx) SessionByCode(hash [32]byte) (store.SessionRow, error) {
+	return first(t, readSession, "SELECT "+sessionColumns+" FROM sessions WHERE code_hash = ?", hash[:])
+}
+
 // MarkLive implements store.SessionTx.
 func (t *tx) MarkLive(id stead.SessionID, at time.Time) error {
-	return t.changeSession(id, `state = 'live', handoff_hash = NULL, opened_at = ?1, last_seen = ?1
+	return t.changeSession(id, `state = 'live', mode = iif(mode = '', 'pipe', mode), handoff_hash = NULL, opened_at = ?1, last_seen = ?1
 		WHERE id = ?2 AND state = 'started'`, millis(at), id)
 }
 

@@ -133,6 +133,8 @@ type SessionRow struct {
 	RequestKey  uuid.UUID // the start's idempotency key
 	RequestHash [32]byte  // of the start's content
 	HandoffHash [32]byte  // SHA-256 of the one-time code; zero once it was redeemed
+	CodeHash    [32]byte  // ModeFallback: SHA-256 of the member app's one-time code, kept after its use; otherwise zero
+	CodeUntil   time.Time // until when that code is good
 }
 
 // SessionFilter narrows ListSessions. Zero values do not narrow.
@@ -156,8 +158,13 @@ type SessionTx interface {
 	// OpenSession is the agent's session that has not ended; ErrNotFound when there is none.
 	OpenSession(agent stead.StaffID) (SessionRow, error)
 	SetHandoff(id stead.SessionID, hash [32]byte) error
-	// MarkLive moves started to live, clears the handoff and sets the times opened and last seen. Like SetHandoff
-	// it is ErrConflict when the session is not in StateStarted.
+	// SetCode makes the session one of ModeFallback: the handoff is cleared and the member app's code takes its place.
+	// ErrConflict when the session is not in StateStarted or its mode is set.
+	SetCode(id stead.SessionID, hash [32]byte, until time.Time) error
+	// SessionByCode is the session that this code was or is for, used or not; ErrNotFound when it is nobody's.
+	SessionByCode(hash [32]byte) (SessionRow, error)
+	// MarkLive moves started to live, clears the handoff and sets the times opened and last seen, and the mode,
+	// if it is still empty, to ModePipe. Like SetHandoff it is ErrConflict when the session is not in StateStarted.
 	MarkLive(id stead.SessionID, at time.Time) error
 	// Touch sets the time a heartbeat was last seen, never back; ErrConflict when the session has ended.
 	Touch(id stead.SessionID, at time.Time) error

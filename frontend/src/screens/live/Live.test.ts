@@ -106,6 +106,14 @@ describe('while a session lives', () => {
     await waitFor(() => expect(fake.asked('session.end')).toHaveLength(1));
   });
 
+  it('says when nothing guards the browser, and only then', async () => {
+    const { fake } = await openAt(/^Session/, (f) => (f.now = liveFor(10 * minute, { unguarded: true })));
+    expect(await screen.findByText(/no guard in the browser/)).toBeVisible();
+    await expectAccessible();
+    fake.show({ unguarded: false });
+    await waitFor(() => expect(screen.queryByText(/no guard in the browser/)).toBeNull());
+  });
+
   it('every other screen goes on working', async () => {
     const { user } = open((f) => (f.now = liveFor(10 * minute)));
     await user.type(await screen.findByRole('textbox', { name: 'Find a member' }), 'jonas{Enter}');

@@ -18,7 +18,7 @@ const time = (value: string): string => (Number(value) > 0 ? exactly(Number(valu
 const named = (group: Group) => (value: string): string => word(group, value);
 
 const readings: Record<string, (value: string) => string> = {
-  category: named('category'), cause: named('cause'), platform_cause: named('cause'), code: named('code'), consent: named('consent'), doubt: named('doubt'),
+  category: named('category'), cause: named('cause'), platform_cause: named('cause'), code: named('code'), consent: named('consent'), doubt: named('doubt'), mode: named('mode'), what: named('what'),
   result: named('result'), role: named('role'), scope: named('scope'), step: named('step'), was: named('state'), why: named('why'), by: named('by'),
   cleaned_up_by: (value) => (value === 'nobody' ? word('by', value) : value),
   confirmed: yesOrNo, wiped: yesOrNo, recovered: yesOrNo, name_matches: yesOrNo, email_matches: yesOrNo,

@@ -100,6 +100,7 @@ var sessionTests = []test{
 	{"S1_08 fifty starts at once leave one session open", startRace(true)},
 	{"S1_08 of fifty starts that end nothing one succeeds", startRace(false)},
 	{"lists are filtered and paged, newest first", listSessions},
+	{"a fallback's code is set once and kept", fallbackCode},
 	{"notes are owed for ended sessions that were opened", owedNotes},
 }
 
@@ -125,7 +126,9 @@ func sessionLife(h *harness) {
 	step(func(tx store.Tx) error { return tx.SetHandoff(s.ID, [32]byte{7}) })
 	check(func() { s.HandoffHash = [32]byte{7} })
 	step(func(tx store.Tx) error { return tx.MarkLive(s.ID, tx.Now()) })
-	check(func() { s.State, s.OpenedAt, s.LastSeen, s.HandoffHash = stead.StateLive, now, now, [32]byte{} })
+	check(func() {
+		s.State, s.Mode, s.OpenedAt, s.LastSeen, s.HandoffHash = stead.StateLive, stead.ModePipe, now, now, [32]byte{}
+	})
 	step(func(tx store.Tx) error { return tx.Touch(s.ID, tx.Now()) })
 	check(func() { s.LastSeen = now })
 	step(func(tx store.Tx) error { return tx.EndSession(s.ID, tx.Now(), stead.CauseAdmin, tom) })
