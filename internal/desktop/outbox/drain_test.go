@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -279,7 +280,8 @@ func TestAnAcknowledgementThatFailsIsReported(t *testing.T) {
 	lose := func(seq uint64) error {
 		return o.file.db.Update(func(tx *bolt.Tx) error { return tx.Bucket(pendingBucket).Delete(seqKey(seq)) })
 	}
-	if err := o.Drain(t.Context(), forgetter{l, lose}); stead.CodeOf(err) != stead.CodeOutboxWrite {
+	// The outbox may be found damaged by the next look at it as well, before or after.
+	if err := o.Drain(t.Context(), forgetter{l, lose}); err == nil || !strings.Contains(err.Error(), "outbox_write: outbox_damaged: record 3") {
 		t.Errorf("got %v", err)
 	}
 	if s := o.State(); s.Acknowledged != 0 || l.head.Seq != 3 {
