@@ -159,15 +159,14 @@ var wordings = map[Code]wording{
 	CodeBrowserPolicy:     {"A policy of this machine forbids Stead to control the browser.", "Ask IT to change the policy that the detail names; stead doctor shows all of them."},
 	CodeBrowserOpenFailed: {"The member app could not be opened in the browser.", "Check that the member app is up; then start again."},
 	CodeBrowserLeft:       {"Files of a closed session could not be removed.", "Close programs that may use them and start Stead again; it removes them at start."},
-	CodeBrowserContested: {"Something else on this machine reached for the session's one-time page, so the session was not allowed to go on.",
-		"Start again. If it happens again, tell IT: a program here reads what other programs are started with."},
-	CodePortTaken:      {"The network port is already in use.", "End the program that uses it, or choose another port."},
-	CodeDataReadOnly:   {"The data folder cannot be written.", "Check the folder's owner and rights."},
-	CodeDataNewer:      {"The data folder was written by a newer version of Stead.", "Start the newer version; this one leaves the data as it is."},
-	CodeAlreadyRunning: {"Stead is already running with this data folder.", "Use the one that is open, or end it first."},
-	CodeNoWindow:       {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
-	CodeConfigInvalid:  {"The configuration is not usable.", "Correct what is named there; then start again."},
-	CodeImportInvalid:  {"The file has rows that cannot be imported; nothing was changed.", "Correct the lines named above and import again."},
+	CodeBrowserContested:  {"Something else on this machine reached for the session's one-time page, so the session was not allowed to go on.", "Start again. If it happens again, tell IT: a program here reads what other programs are started with."},
+	CodePortTaken:         {"The network port is already in use.", "End the program that uses it, or choose another port."},
+	CodeDataReadOnly:      {"The data folder cannot be written.", "Check the folder's owner and rights."},
+	CodeDataNewer:         {"The data folder was written by a newer version of Stead.", "Start the newer version; this one leaves the data as it is."},
+	CodeAlreadyRunning:    {"Stead is already running with this data folder.", "Use the one that is open, or end it first."},
+	CodeNoWindow:          {"This build of Stead has no window, or there is no display.", "Start the desktop build in a desktop session; the server commands work without one."},
+	CodeConfigInvalid:     {"The configuration is not usable.", "Correct what is named there; then start again."},
+	CodeImportInvalid:     {"The file has rows that cannot be imported; nothing was changed.", "Correct the lines named above and import again."},
 }
 
 // Codes lists every code there is.
