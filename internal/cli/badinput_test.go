@@ -158,7 +158,7 @@ func TestNoKeyring(t *testing.T) {
 
 func TestNoBrowserLosesNothing(t *testing.T) {
 	data := demoData(t)
-	t.Setenv("PATH", t.TempDir())
+	onlyPrograms(t, nil)
 	code, out, errOut := command(t, demoArgs(t, data)...)
 	wantRefused(t, code, errOut, stead.CodeBrowserMissing)
 	if !strings.Contains(out, "FAIL  the session starts") {
