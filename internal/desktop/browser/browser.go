@@ -39,13 +39,16 @@ type Browser struct {
 	proc   *process
 	client *cdp.Client
 
+	guard    *guard
+	observer *observer
+
 	mu        sync.Mutex
 	changed   chan struct{}  // closed and replaced whenever something below changes
 	contextID string         // our in-memory context; "" before it is made
 	settled   bool           // windows of other contexts are closed from here on
 	pages     []*page        // living pages of all contexts, oldest first
 	dress     *dress         // what each page of ours wears; nil before Open
-	answers   map[string]int // HTTP status of main documents by loader, while Open asks for it
+	answers   map[string]int // HTTP status of main documents by loader, while somebody asks for it, else nil
 	refused   bool           // the browser said that a policy forbids control
 	lastWords string         // its newest line on stderr before it was proved
 	proved    bool
@@ -69,10 +72,11 @@ func newBrowser(c *claim) *Browser {
 	b := &Browser{
 		claim:   c,
 		changed: make(chan struct{}),
-		answers: make(map[string]int),
 		heard:   make(chan struct{}),
 		events:  make(chan Event, 16),
 	}
+	b.guard = newGuard()
+	b.observer = newObserver(b.guard.own)
 	b.life, b.stop = context.WithCancel(context.Background())
 	return b
 }
@@ -123,6 +127,7 @@ func (b *Browser) ours() []*page {
 // onEvent runs on the client's event goroutine. It sends and never waits for an answer: a pop-up that was opened
 // without an opener answers nothing before it is resumed, so waiting there would hang it for ever.
 func (b *Browser) onEvent(ev cdp.Event) {
+	b.onGuarded(ev)
 	var p struct {
 		SessionID  string `json:"sessionId"`
 		TargetID   string `json:"targetId"`
@@ -162,8 +167,10 @@ func (b *Browser) onEvent(ev cdp.Event) {
 	case "Network.responseReceived":
 		if p.Type == "Document" && p.RequestID == p.LoaderID {
 			b.mu.Lock()
-			b.answers[p.LoaderID] = p.Response.Status
-			b.touch()
+			if b.answers != nil {
+				b.answers[p.LoaderID] = p.Response.Status
+				b.touch()
+			}
 			b.mu.Unlock()
 		}
 	}
@@ -180,6 +187,7 @@ func (b *Browser) attached(p *page) {
 	b.pages = append(b.pages, p)
 	b.client.Send(p.session, "Page.enable", nil)
 	if b.dress != nil && p.context == b.contextID {
+		b.guard.put(b.client, p.session)
 		b.dress.put(b.client, p)
 	}
 	b.client.Send(p.session, "Runtime.runIfWaitingForDebugger", nil)

@@ -174,11 +174,12 @@ func (b *Browser) answer(ctx context.Context) error {
 // attach asks to be attached to pages, present and future, the latter paused until we have dressed them.
 func (b *Browser) attach(ctx context.Context) error {
 	pagesOnly := []map[string]any{{"type": "page"}, {"exclude": true}}
+	realms := []map[string]any{{"type": "page"}, {"type": "shared_worker"}, {"type": "service_worker"}, {"exclude": true}}
 	if err := b.client.Call(ctx, "", "Target.setDiscoverTargets", map[string]any{"discover": true, "filter": pagesOnly}, nil); err != nil {
 		return err
 	}
 	if err := b.client.Call(ctx, "", "Target.setAutoAttach", map[string]any{
-		"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pagesOnly,
+		"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": realms,
 	}, nil); err != nil {
 		return err
 	}
@@ -215,8 +216,12 @@ func (b *Browser) ownWindow(ctx context.Context) error {
 		return err
 	}
 	if err := b.client.Call(ctx, "", "Browser.setDownloadBehavior", map[string]any{
-		"behavior": "deny", "browserContextId": made.ContextID,
+		"behavior": "deny", "eventsEnabled": true, "browserContextId": made.ContextID,
 	}, nil); err != nil {
+		return err
+	}
+	// Once for the whole browser, before it can ask for anything: what each page asks for by itself leaks.
+	if err := b.client.Call(ctx, "", "Fetch.enable", b.guard.fetchParams(), nil); err != nil {
 		return err
 	}
 	b.mu.Lock()

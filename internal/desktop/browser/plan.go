@@ -18,8 +18,10 @@ type Plan struct {
 const (
 	profileDir = "profile"
 	crashDir   = "crash"
-	lockName   = "lock"
-	recordName = "session.json"
+
+	downloadDir = "downloads"
+	lockName    = "lock"
+	recordName  = "session.json"
 )
 
 // PlanLaunch plans the start of b in the session's folder dir, an absolute path. Its arguments are the shortest set
