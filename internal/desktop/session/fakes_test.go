@@ -48,6 +48,7 @@ type desk struct {
 	opened   api.Opened              // what a redeemed handoff brings
 	redeemed map[stead.SessionID]bool
 	states   []session.State
+	wrap     func(session.Browser) session.Browser // around the browsers that are launched; nil for none
 }
 
 var me = session.Agent{ID: "st-lena", Pseudonym: stead.NewPseudonym()}
@@ -279,6 +280,9 @@ func (l launcher) Launch(ctx context.Context, _ string) (session.Browser, error)
 	l.d.mu.Lock()
 	defer l.d.mu.Unlock()
 	l.d.browsers = append(l.d.browsers, b)
+	if l.d.wrap != nil {
+		return l.d.wrap(b), nil
+	}
 	return b, nil
 }
 

@@ -51,8 +51,21 @@ func (s *server) RedeemHandoff(ctx context.Context, r api.RedeemHandoffRequestOb
 	if err != nil {
 		return nil, err
 	}
+	downloads := api.OpenedDownloadsDeny
+	if o.App.Downloads {
+		downloads = api.OpenedDownloadsSession
+	}
 	return api.RedeemHandoff200JSONResponse{Session: toSession(o.Session), StartURL: o.App.StartURL,
+		Origins: listed(o.App.Origins), OtherPages: listed(o.App.OtherPages), OtherFrames: listed(o.App.OtherFrames), Downloads: &downloads,
 		Cookie: api.Cookie{Name: o.App.CookieName, Value: o.Token, HTTPOnly: true, Secure: true, SameSite: api.Strict}}, nil
+}
+
+// listed leaves an empty list out.
+func listed(list []string) *[]string {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list
 }
 
 func (s *server) Heartbeat(ctx context.Context, r api.HeartbeatRequestObject) (api.HeartbeatResponseObject, error) {
