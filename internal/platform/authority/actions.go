@@ -39,7 +39,11 @@ func (a *Authority) Report(ctx context.Context, actions []Action) error {
 			if err != nil {
 				return err
 			}
-			if err := a.reportOne(tx, row.Session, act); err != nil && !errors.Is(err, store.ErrConflict) {
+			err = a.reportOne(tx, row.Session, act)
+			if err == nil && row.State == stead.StateEnded && !row.OpenedAt.IsZero() {
+				err = tx.ExpectComparison(row.ID, tx.Now().Add(compareAfter)) // it comes late
+			}
+			if err != nil && !errors.Is(err, store.ErrConflict) {
 				return err
 			}
 		}
