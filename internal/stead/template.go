@@ -21,7 +21,7 @@ func PathTemplate(path string) string {
 	var b strings.Builder
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	for i, s := range segments {
-		if !(s == "*" && i == len(segments)-1) && !wordy(s) {
+		if rest := s == "*" && i == len(segments)-1; !rest && !wordy(s) {
 			s = "{id}"
 		}
 		if b.Len()+1+len(s) > maxTemplate-len("/*") {

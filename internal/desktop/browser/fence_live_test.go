@@ -195,6 +195,34 @@ func TestADownloadIsStoppedAndSaid(t *testing.T) {
 	}
 }
 
+func TestADownloadThatIsAllowedGoesIntoTheSessionsFolder(t *testing.T) {
+	app := newMemberApp(t)
+	b := launch(t, newRoot(t))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	v := app.visit("/")
+	v.Downloads = true
+	if err := b.Open(ctx, v); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Hand().Visit(ctx, app.address+"/export") // it is no page
+	kept := filepath.Join(b.claim.dir, downloadDir, "export.csv")
+	for {
+		if raw, err := os.ReadFile(kept); err == nil && string(raw) == "a,b\n" {
+			break
+		}
+		if pause(ctx, 50*time.Millisecond) != nil {
+			t.Fatal("it is not in the session's folder")
+		}
+	}
+	if w, err := b.Close(ctx); err != nil || !w.Clean {
+		t.Errorf("close: %+v, %v", w, err)
+	}
+	if _, err := os.Stat(kept); err == nil {
+		t.Error("it was not wiped")
+	}
+}
+
 func wantNotice(ctx context.Context, t *testing.T, h *Hand, words string) {
 	t.Helper()
 	p, err := h.page()

@@ -68,7 +68,7 @@ func (g *guard) decide(r request) verdict {
 	if r.kind == "Document" {
 		web := strings.HasPrefix(r.address, "http:") || strings.HasPrefix(r.address, "https:")
 		switch {
-		case r.main && !(web && g.shows(r.address, g.fence.Pages)):
+		case r.main && (!web || !g.shows(r.address, g.fence.Pages)):
 			return outside
 		case !r.main && web && !g.shows(r.address, append(g.fence.Pages[:len(g.fence.Pages):len(g.fence.Pages)], g.fence.Frames...)):
 			return outside
@@ -189,7 +189,7 @@ func listed(address string, origins []string) bool {
 			return false
 		}
 		h = bare(s, h)
-		if below, any := strings.CutPrefix(h, "*."); any {
+		if below, many := strings.CutPrefix(h, "*."); many {
 			return strings.HasSuffix(host, "."+below)
 		}
 		return h == host

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"encoding/json"
+	"path"
 	"sync"
 	"time"
 
@@ -40,6 +41,15 @@ func newObserver(own func(string) bool) *observer {
 
 // assets are what a page is made of. They are counted, not listed.
 var assets = map[string]bool{"Image": true, "Stylesheet": true, "Script": true, "Font": true, "Media": true, "Manifest": true, "TextTrack": true}
+
+// icon reports whether an address is that of a site's icon, which the protocol has no kind for.
+func icon(address string) bool {
+	switch path.Ext(stead.PathOf(address)) {
+	case ".ico", ".svg", ".png":
+		return true
+	}
+	return false
+}
 
 // sent notes a request. One that is known already comes again after a redirect, with the status of that.
 func (o *observer) sent(id string, r request, redirected int) {
@@ -99,7 +109,7 @@ func (o *observer) stopped(id string, r request) {
 // finish lists or counts a request. mu is held.
 func (o *observer) finish(id string, r request, status int, stopped bool) {
 	delete(o.waiting, id)
-	if assets[r.kind] && r.method == "GET" {
+	if r.method == "GET" && (assets[r.kind] || r.kind == "Other" && icon(r.address)) {
 		o.assets++
 		return
 	}
