@@ -2,7 +2,7 @@ package browser
 
 import (
 	"encoding/json"
-	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,11 +44,8 @@ var assets = map[string]bool{"Image": true, "Stylesheet": true, "Script": true, 
 
 // icon reports whether an address is that of a site's icon, which the protocol has no kind for.
 func icon(address string) bool {
-	switch path.Ext(stead.PathOf(address)) {
-	case ".ico", ".svg", ".png":
-		return true
-	}
-	return false
+	at := stead.PathOf(address)
+	return strings.HasSuffix(at, ".ico") || strings.HasSuffix(at, ".svg") || strings.HasSuffix(at, ".png")
 }
 
 // sent notes a request. One that is known already comes again after a redirect, with the status of that.
