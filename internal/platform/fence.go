@@ -28,7 +28,7 @@ func (a App) checkFence() error {
 		for _, origin := range list {
 			u, err := url.Parse(strings.Replace(origin, "://*.", "://", 1))
 			if err != nil || u.Host == "" || strings.Contains(u.Host, "*") || origin != strings.TrimRight(origin, "/?#") ||
-				u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !stead.StaysPrivate(u.String()) {
+				u.Path != "" || u.RawQuery != "" || u.Fragment != "" || !stead.StaysPrivate(u.String()) {
 				return stead.Errorf(stead.CodeConfigInvalid, "%s: %q is not an origin like https://pay.example.org or https://*.example.org", name, origin)
 			}
 		}
