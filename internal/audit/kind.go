@@ -8,6 +8,7 @@ const (
 	SessionIntent      Kind = "session.intent"       // a start is about to be asked for
 	SessionOutcome     Kind = "session.outcome"      // what came of an intent; Ref names it
 	SessionObservedEnd Kind = "session.observed_end" // what the device saw of an end; the platform's record decides
+	SessionObserved    Kind = "session.observed"     // what the session's browser asked of the member app; see Observed
 	DeviceRecovery     Kind = "device.recovery"      // the first of an epoch that follows a damaged one
 )
 
@@ -35,20 +36,22 @@ const (
 	TextsErased    Kind = "texts.erased"    // a person's key was destroyed: on request, or because its time was over
 	HoldPlaced     Kind = "hold.placed"     // a legal hold: nothing of the person is erased
 	HoldReleased   Kind = "hold.released"
+
+	SessionMismatch Kind = "session.mismatch" // the member app reported what the session's browser did not show, or it showed nothing
 )
 
 // Kinds lists every kind, the devices' first.
 func Kinds() []Kind {
-	return []Kind{SessionIntent, SessionOutcome, SessionObservedEnd, DeviceRecovery,
+	return []Kind{SessionIntent, SessionOutcome, SessionObservedEnd, SessionObserved, DeviceRecovery,
 		SessionStarted, SessionOpened, SessionEnded, SessionRefused, SessionAction, HandoffReused, MemberSearched, MemberViewed,
 		IdentityChecked, NoteWritten, EnrolmentIssued, DeviceEnrolled, StaffClaimed, ChainBridged, DeviceAlarm, DeviceRevoked,
-		LedgerKey, LedgerRestored, TextsErased, HoldPlaced, HoldReleased}
+		LedgerKey, LedgerRestored, TextsErased, HoldPlaced, HoldReleased, SessionMismatch}
 }
 
 // FromDevice reports whether devices write this kind; the others are the platform's.
 func (k Kind) FromDevice() bool {
 	switch k {
-	case SessionIntent, SessionOutcome, SessionObservedEnd, DeviceRecovery:
+	case SessionIntent, SessionOutcome, SessionObservedEnd, SessionObserved, DeviceRecovery:
 		return true
 	}
 	return false

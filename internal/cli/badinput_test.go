@@ -195,6 +195,9 @@ func TestServeConfig(t *testing.T) {
 		"a short secret":          {strings.Replace(good, secret, short, 1), "openssl rand"},
 		"a negative retention":    {strings.Replace(good, `"listen"`, `"retention_days":-1,"listen"`, 1), "retention_days"},
 		"a retention of ages":     {strings.Replace(good, `"listen"`, `"retention_days":99999,"listen"`, 1), "retention_days"},
+		"a fence with a path":     {strings.Replace(good, `"start_url"`, `"payment":["https://pay.example/x"],"start_url"`, 1), "app.payment"},
+		"a start outside":         {strings.Replace(good, `"start_url"`, `"origins":["https://other.example"],"start_url"`, 1), "app.start_url"},
+		"downloads anywhere":      {strings.Replace(good, `"start_url"`, `"downloads":"allow","start_url"`, 1), "app.downloads"},
 		"a cookie for all hosts":  {strings.Replace(good, "__Host-stead", "stead", 1), "__Host-"},
 	} {
 		t.Run(name, func(t *testing.T) {

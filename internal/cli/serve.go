@@ -17,6 +17,7 @@ import (
 	"stead/internal/stead"
 
 	"stead/internal/platform"
+	"stead/internal/platform/authority"
 	"stead/internal/platform/publish"
 )
 
@@ -44,6 +45,14 @@ type serveConfig struct {
 		Audience   string `json:"audience"`
 		StartURL   string `json:"start_url"`
 		CookieName string `json:"cookie_name"`
+
+		// Where a session's browser stays: the app's own origins (that of start_url when there are none), what else its
+		// windows may show, and what frames in its pages may.
+		Origins   []string `json:"origins"`
+		SignIn    []string `json:"sign_in"`
+		Payment   []string `json:"payment"`
+		Embedded  []string `json:"embedded"`
+		Downloads string   `json:"downloads"` // "deny" or "session": into the session's folder, which is wiped
 	} `json:"app"`
 	Fallback     bool     `json:"browser_fallback"` // sessions may open where no browser can be controlled
 	RecoveryKeys []string `json:"recovery_keys"`    // of people, two at least, as stead platform recovery-key prints them
@@ -72,13 +81,21 @@ func (c *serveCommand) Run(e *env) error {
 	slog.SetDefault(log)
 	p, err := platform.Open(e.ctx, platform.Config{DataDir: f.Data, PublicURL: f.PublicURL, Issuer: f.Issuer, ClientID: f.ClientID, Audience: f.Audience,
 		ViewFirst: true, Fallback: f.Fallback, Retention: f.Retention, Version: desktop.Version, Log: log, RecoveryKeys: f.RecoveryKeys, Copies: f.copies(), Witness: publish.Witness(f.Witness),
-		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName}})
+		App: platform.App{ID: f.App.ID, Secret: secret, Audience: f.App.Audience, StartURL: f.App.StartURL, CookieName: f.App.CookieName, Fence: f.fence()}})
 	if err != nil {
 		return err
 	}
 	err = serve(e, f, p)
 	return errors.Join(err, p.Close())
 }
+
+func (f serveConfig) fence() authority.Fence {
+	return authority.Fence{Origins: f.App.Origins, OtherPages: append(f.App.SignIn[:len(f.App.SignIn):len(f.App.SignIn)], f.App.Payment...),
+		OtherFrames: f.App.Embedded, Downloads: f.App.Downloads == downloadsSession}
+}
+
+// downloadsSession is the one setting of app.downloads beside "deny".
+const downloadsSession = "session"
 
 func (f serveConfig) copies() (out []platform.Copy) {
 	for _, c := range f.Copies {
@@ -130,6 +147,9 @@ func readServeConfig(c *serveCommand) (serveConfig, error) {
 	}
 	if c.Listen != "" {
 		f.Listen = c.Listen
+	}
+	if d := f.App.Downloads; d != "" && d != "deny" && d != downloadsSession {
+		return f, stead.Errorf(stead.CodeConfigInvalid, "app.downloads must be deny or %s", downloadsSession)
 	}
 	host, _, err := net.SplitHostPort(f.Listen)
 	if err != nil {

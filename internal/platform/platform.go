@@ -34,6 +34,7 @@ type App struct {
 	Audience   string
 	StartURL   string
 	CookieName string
+	Fence      authority.Fence // Origins empty for that of StartURL
 }
 
 // Config says how one platform runs.
@@ -127,7 +128,7 @@ func open(ctx context.Context, c Config, st store.Store) (*Platform, error) {
 	}
 	st = newsStore{st, sequencer.Wake}
 	auth := authority.New(authority.Config{Store: st, Ledger: led, Keys: ring, Issuer: c.PublicURL, ReadOnly: c.ViewFirst, Fallback: c.Fallback, Log: c.Log,
-		App: authority.App{Audience: c.App.Audience, StartURL: c.App.StartURL, CookieName: c.App.CookieName}})
+		App: authority.App{Audience: c.App.Audience, StartURL: c.App.StartURL, CookieName: c.App.CookieName, Fence: c.App.fence()}})
 	office := &staff.Office{Store: st, Ledger: led}
 	client := c.HTTP
 	if client == nil {
@@ -198,6 +199,9 @@ func (c Config) check() error {
 		if !stead.StaysPrivate(f.value) {
 			return stead.Errorf(stead.CodeConfigInvalid, "%s must be an https address", f.name)
 		}
+	}
+	if err := c.App.checkFence(); err != nil {
+		return err
 	}
 	_, err := c.people()
 	return err

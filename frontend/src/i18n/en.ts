@@ -352,6 +352,8 @@ export const en = {
   'kind.hold.placed': 'Legal hold placed',
   'kind.hold.released': 'Legal hold released',
   'kind.handoff.reused': 'Alarm: what opens a session was used twice',
+  'kind.session.observed': 'Seen in the session’s browser',
+  'kind.session.mismatch': 'Alarm: the app and the session’s browser tell different things',
 
   'texts.erased': 'Erased',
   'texts.withheld': 'Not all were handed over',
@@ -414,6 +416,14 @@ export const en = {
   'fact.said': 'The device said',
   'fact.mode': 'Browser',
   'fact.what': 'Used twice',
+  'fact.actions': 'Asked of the member’s platform',
+  'fact.assets': 'Pictures, styles and scripts',
+  'fact.changes': 'Changes that the browser did not show',
+  'fact.dropped': 'Too many to list',
+  'fact.examples': 'Missing in the browser',
+  'fact.observed': 'Shown by the browser',
+  'fact.reads': 'Pages that the browser did not show',
+  'fact.reported': 'Reported by the app',
   'fact.yes': 'yes',
   'fact.no': 'no',
 
@@ -422,6 +432,10 @@ export const en = {
 
   'what.page': 'the desktop’s one-time page',
   'what.code': 'the member app’s one-time code',
+
+  'observed.times': '{action} ({count} times)',
+  'observed.stopped': '{action} (stopped in the browser)',
+  'observed.more': 'and {count} more',
 
   'result.opened': 'The dashboard was opened',
   'result.failed': 'It failed',
@@ -440,6 +454,9 @@ export const en = {
   'why.forked': 'The device holds another record in a place that was taken',
   'why.older_epoch': 'The device went back to a chain that it had left',
   'why.abandoned': 'The device left a chain that it still owes records of, and does not say why',
+  'why.not_shown': 'The app reported what the session’s browser did not show',
+  'why.nothing_observed': 'The app reported actions, and the session’s browser showed none',
+  'why.not_delivered': 'The device never delivered what the session’s browser showed',
   'why.lost': 'It was lost',
   'why.stolen': 'It was stolen',
   'why.returned': 'It was given back',

@@ -8,12 +8,12 @@ import json
 import re
 import struct
 
-DEVICE_KINDS = {"session.intent", "session.outcome", "session.observed_end", "device.recovery"}
+DEVICE_KINDS = {"session.intent", "session.outcome", "session.observed_end", "session.observed", "device.recovery"}
 KINDS = DEVICE_KINDS | {
     "session.started", "session.opened", "session.ended", "session.refused", "session.action", "member.searched",
     "member.viewed", "identity.checked", "note.written", "enrolment.issued", "device.enrolled", "staff.claimed",
     "chain.bridged", "device.alarm", "device.revoked", "ledger.key", "ledger.restored", "texts.erased", "hold.placed",
-    "hold.released", "handoff.reused"}
+    "hold.released", "handoff.reused", "session.mismatch"}
 NAMES = ("version device epoch seq prev wall_ms boot_id mono_ms server_offset_ms kind event_id session actor subject ref"
          " commitments body key_id").split()
 BYTES = {"device": 16, "epoch": 16, "prev": 32, "boot_id": 16, "event_id": 16, "actor": 16, "key_id": 8}

@@ -41,6 +41,9 @@ type Browser struct {
 	proc   *process
 	client *cdp.Client
 
+	guard    *guard
+	observer *observer
+
 	mu        sync.Mutex
 	changed   chan struct{}  // closed and replaced whenever something below changes
 	agent     string         // its user agent; "" before it was proved
@@ -49,7 +52,7 @@ type Browser struct {
 	pages     []*page        // living pages of all contexts, oldest first
 	hung      bool           // the browser does not answer any more
 	dress     *dress         // what each page of ours wears; nil before Open
-	answers   map[string]int // HTTP status of main documents by loader, while Open asks for it
+	answers   map[string]int // HTTP status of main documents by loader, while somebody asks for it, else nil
 	refused   bool           // the browser said that a policy forbids control
 	lastWords string         // its newest line on stderr before it was proved
 	proved    bool
@@ -74,10 +77,11 @@ func newBrowser(c *claim) *Browser {
 	b := &Browser{
 		claim:   c,
 		changed: make(chan struct{}),
-		answers: make(map[string]int),
 		heard:   make(chan struct{}),
 		events:  make(chan Event, 16),
 	}
+	b.guard = newGuard()
+	b.observer = newObserver(b.guard.own)
 	b.life, b.stop = context.WithCancel(context.Background())
 	return b
 }
@@ -131,6 +135,7 @@ func (b *Browser) ours() []*page {
 // onEvent runs on the client's event goroutine. It sends and never waits for an answer: a pop-up that was opened
 // without an opener answers nothing before it is resumed, so waiting there would hang it for ever.
 func (b *Browser) onEvent(ev cdp.Event) {
+	b.onGuarded(ev)
 	var p struct {
 		SessionID  string `json:"sessionId"`
 		TargetID   string `json:"targetId"`
@@ -173,8 +178,10 @@ func (b *Browser) onEvent(ev cdp.Event) {
 	case "Network.responseReceived":
 		if p.Type == "Document" && p.RequestID == p.LoaderID {
 			b.mu.Lock()
-			b.answers[p.LoaderID] = p.Response.Status
-			b.touch()
+			if b.answers != nil {
+				b.answers[p.LoaderID] = p.Response.Status
+				b.touch()
+			}
 			b.mu.Unlock()
 		}
 	}
@@ -192,6 +199,7 @@ func (b *Browser) attached(p *page) {
 	b.client.Send(p.session, "Page.enable", nil)
 	b.client.Send(p.session, "Inspector.enable", nil)
 	if b.dress != nil && p.context == b.contextID {
+		b.guard.put(b.client, p.session)
 		b.dress.put(b.client, p)
 	}
 	b.client.Send(p.session, "Runtime.runIfWaitingForDebugger", nil)

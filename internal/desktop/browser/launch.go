@@ -237,10 +237,11 @@ func (b *Browser) answer(ctx context.Context, version *cdp.Reply) error {
 // starts without a window.
 func (b *Browser) attach() []*cdp.Reply {
 	pagesOnly := []map[string]any{{"type": "page"}, {"exclude": true}}
+	realms := []map[string]any{{"type": "page"}, {"type": "shared_worker"}, {"type": "service_worker"}, {"exclude": true}}
 	return []*cdp.Reply{
 		b.client.Send("", "Target.setDiscoverTargets", map[string]any{"discover": true, "filter": pagesOnly}),
 		b.client.Send("", "Target.setAutoAttach", map[string]any{
-			"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pagesOnly,
+			"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": realms,
 		}),
 	}
 }
@@ -278,7 +279,11 @@ func (b *Browser) ownWindow(ctx context.Context, context *cdp.Reply) error {
 	b.mu.Unlock()
 	ours := map[string]any{"browserContextId": made.ContextID}
 	asked := []*cdp.Reply{
-		b.client.Send("", "Browser.setDownloadBehavior", map[string]any{"behavior": "deny", "browserContextId": made.ContextID}),
+		// Once for the whole browser, before it can ask for anything: what each page asks for by itself leaks.
+		b.client.Send("", "Fetch.enable", b.guard.fetchParams()),
+		b.client.Send("", "Browser.setDownloadBehavior", map[string]any{
+			"behavior": "deny", "eventsEnabled": true, "browserContextId": made.ContextID,
+		}),
 		b.client.Send("", "Target.createTarget", map[string]any{"url": "about:blank", "newWindow": true, "browserContextId": made.ContextID}),
 		b.client.Send("", "Storage.getCookies", ours), // there are none: this opens the cookie store while the window comes up
 	}

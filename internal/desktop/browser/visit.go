@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"stead/internal/stead"
@@ -19,6 +20,11 @@ type Visit struct {
 
 	Locale, TimeZone string // the member's, BCP 47 and IANA; empty ones leave the machine's own
 	Form             Form   // for a Private instead of all the others
+
+	Fence     Fence
+	MayChange bool // else whatever changes something is stopped in the browser
+	Downloads bool // into the session's folder, which is wiped; else they are stopped
+	Guard     GuardText
 }
 
 // Cookie is the session's credential, as the member app's contract says. It ends with the browser.
@@ -70,12 +76,20 @@ func (b *Browser) prepare(ctx context.Context, v Visit) (*page, error) {
 		b.mu.Unlock()
 		return nil, errors.New("the session's window is closed, or was opened before")
 	}
+	b.guard.set(v)
 	b.dress = d // from here on new pages get it as they attach
-	replies := d.put(b.client, pages[0])
+	replies := append(b.guard.put(b.client, pages[0].session), d.put(b.client, pages[0])...)
 	for _, p := range pages[1:] {
+		b.guard.put(b.client, p.session)
 		d.put(b.client, p)
 	}
 	b.mu.Unlock()
+	replies = append(replies, b.client.Send("", "Fetch.enable", b.guard.fetchParams()))
+	if v.Downloads {
+		replies = append(replies, b.client.Send("", "Browser.setDownloadBehavior", map[string]any{
+			"behavior": "allow", "downloadPath": filepath.Join(b.claim.dir, downloadDir), "eventsEnabled": true, "browserContextId": b.contextID,
+		}))
+	}
 	cookie := b.client.Send("", "Storage.setCookies", map[string]any{
 		"browserContextId": b.contextID,
 		"cookies": []map[string]any{{
@@ -96,8 +110,8 @@ func (b *Browser) prepare(ctx context.Context, v Visit) (*page, error) {
 
 // navigate goes to the address and looks at how its document was answered. Errors do not repeat the address.
 func (b *Browser) navigate(ctx context.Context, p *page, address string) error {
-	b.client.Send(p.session, "Network.enable", nil)        // is heard before what follows
-	defer b.client.Send(p.session, "Network.disable", nil) // its events name every request
+	b.listenFor(map[string]int{})
+	defer b.listenFor(nil)
 	var gone struct {
 		LoaderID string `json:"loaderId"`
 		Error    string `json:"errorText"`
@@ -114,6 +128,13 @@ func (b *Browser) navigate(ctx context.Context, p *page, address string) error {
 		err = fmt.Errorf("the member app answered with status %d", status)
 	}
 	return err
+}
+
+// listenFor keeps how documents are answered there, until it is called with nil.
+func (b *Browser) listenFor(answers map[string]int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answers = answers
 }
 
 // awaitBanner asks the banner itself. A page may replace itself meanwhile, which ends the question without an answer.

@@ -87,6 +87,7 @@ func (c *Control) finish(r *run, cause stead.Cause, platform bool) {
 	if !clean {
 		c.Log.Error("the browser of a session could not be removed whole", "left", wipe.Left, "err", err)
 	}
+	r.seen.close()
 	if revoked != nil {
 		final = <-revoked
 	}

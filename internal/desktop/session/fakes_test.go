@@ -54,6 +54,7 @@ type desk struct {
 	postURL  string     // where a fallback's code is posted; "" for a good address
 	waiting  bool       // the member app has not exchanged a fallback's code
 	states   []session.State
+	wrap     func(session.Browser) session.Browser // around the browsers that are launched; nil for none
 }
 
 var me = session.Agent{ID: "st-lena", Pseudonym: stead.NewPseudonym()}
@@ -292,6 +293,9 @@ func (l launcher) Launch(ctx context.Context, _ string) (session.Browser, error)
 	defer l.d.mu.Unlock()
 	b := &fakeBrowser{d: l.d, events: make(chan browser.Event, 1), mode: l.d.mode}
 	l.d.browsers = append(l.d.browsers, b)
+	if l.d.wrap != nil {
+		return l.d.wrap(b), nil
+	}
 	return b, nil
 }
 

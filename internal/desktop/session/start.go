@@ -34,10 +34,12 @@ type run struct {
 	asked   bool // the platform was asked for the session
 	browser Browser
 	id      stead.SessionID
+	scope   string        // what the platform signed that it may do
 	offset  time.Duration // platform's clock minus this machine's
 	endsAt  time.Time     // by this machine's clock
 	stop    chan stopOrder
 	done    chan struct{} // closed when the watcher has left
+	seen    *notebook     // what its browser observes; the watcher's
 }
 
 // Start records the intent, starts the browser, asks the platform, opens the member app, and returns when the agent
@@ -194,7 +196,7 @@ func (c *Control) agree(ctx context.Context, r *run, previous *run, step *Step) 
 	if err != nil {
 		return err
 	}
-	r.endsAt = d.ExpiresAt.Add(-r.offset)
+	r.endsAt, r.scope = d.ExpiresAt.Add(-r.offset), d.Scope
 	*step = StepOpen
 	c.change(func(s *State) { s.Step, s.ID, s.Scope, s.EndsAt = StepOpen, r.id, d.Scope, r.endsAt })
 	return c.open(ctx, r, started)
@@ -266,6 +268,8 @@ func (c *Control) open(ctx context.Context, r *run, started api.Started) error {
 		return stead.Errorf(stead.CodeDescriptorMismatch, "the credential would not be safe in the browser")
 	}
 	return r.browser.Open(ctx, browser.Visit{URL: opened.StartURL,
+		Fence:     browser.Fence{Origins: list(opened.Origins), Pages: list(opened.OtherPages), Frames: list(opened.OtherFrames)},
+		MayChange: mayChange(r.scope), Downloads: opened.Downloads != nil && *opened.Downloads == api.OpenedDownloadsSession,
 		Cookie: browser.Cookie{Name: k.Name, Value: stead.Secret(k.Value), URL: opened.StartURL, HTTPOnly: k.HTTPOnly, Secure: k.Secure, SameSite: string(k.SameSite)},
 		Banner: browser.Banner{Name: r.ask.Member.Name, Email: r.ask.Member.Email, Ends: r.endsAt},
 		Locale: r.ask.Member.Language, TimeZone: r.ask.Member.TimeZone})

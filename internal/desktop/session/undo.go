@@ -16,6 +16,7 @@ func (c *Control) undo(ctx context.Context, r *run, step Step, cause error) {
 	if r.browser != nil {
 		wipe, err := r.browser.Close(ctx)
 		facts["wiped"] = wipe.Clean && err == nil
+		c.newNotebook(r).close() // a page may have been open
 	}
 	if err := c.record(ctx, audit.SessionOutcome, r.ask.Subject, r.intent, r.id, facts); err != nil {
 		c.Log.Error("the outcome of a failed start could not be recorded", "err", err)

@@ -24,6 +24,7 @@ type stopOrder struct {
 // watch keeps the session until it ends, for whatever reason comes first, and then finishes it.
 func (c *Control) watch(r *run) {
 	defer close(r.done)
+	r.seen = c.newNotebook(r)
 	l := c.newLooker(r)
 	defer l.close()
 	ticks := time.NewTicker(lookInterval)

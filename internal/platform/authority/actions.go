@@ -40,6 +40,11 @@ func (a *Authority) Report(ctx context.Context, actions []Action) error {
 					return err
 				}
 				of[act.Session] = both
+				if both.comesLate {
+					if err = tx.ExpectComparison(act.Session, tx.Now().Add(compareAfter)); err != nil {
+						return err
+					}
+				}
 			}
 			entries = append(entries, act.entry(both))
 		}
@@ -47,8 +52,11 @@ func (a *Authority) Report(ctx context.Context, actions []Action) error {
 	})
 }
 
-// parties are the two identities of a session.
-type parties struct{ agent, member stead.Pseudonym }
+// parties are the two identities of a session, and whether its end has come before the report.
+type parties struct {
+	agent, member stead.Pseudonym
+	comesLate     bool
+}
 
 func partiesOf(tx store.Tx, id stead.SessionID) (p parties, err error) {
 	row, err := tx.Session(id)
@@ -63,7 +71,7 @@ func partiesOf(tx store.Tx, id stead.SessionID) (p parties, err error) {
 		return p, err
 	}
 	member, err := tx.Member(row.Member)
-	return parties{agent.Pseudonym, member.Pseudonym}, err
+	return parties{agent.Pseudonym, member.Pseudonym, row.State == stead.StateEnded && !row.OpenedAt.IsZero()}, err
 }
 
 func (act Action) entry(p parties) ledger.Entry {

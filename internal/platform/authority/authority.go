@@ -21,6 +21,15 @@ type App struct {
 	Audience   string // "aud" of the tokens
 	StartURL   string // the member's dashboard
 	CookieName string
+	Fence
+}
+
+// Fence is where a session's browser stays; see the API's Opened.
+type Fence struct {
+	Origins     []string
+	OtherPages  []string
+	OtherFrames []string
+	Downloads   bool
 }
 
 // Config is what an Authority needs.

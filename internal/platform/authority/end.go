@@ -94,6 +94,9 @@ func (a *Authority) endTx(tx store.Tx, s stead.Session, cause stead.Cause, by *s
 	if s.State == stead.StateStarted {
 		return nil // never opened: nobody was in, and nobody is told
 	}
+	if err := tx.ExpectComparison(s.ID, now.Add(compareAfter)); err != nil {
+		return err
+	}
 	return a.tellEnd(tx, s, cause, now)
 }
 

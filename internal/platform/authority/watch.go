@@ -19,6 +19,9 @@ const maxSleep = 5 * time.Second
 func (a *Authority) Watch(ctx context.Context) {
 	for {
 		next, err := a.sweep(ctx)
+		if late := a.compare(ctx); late != nil && ctx.Err() == nil {
+			a.Log.Error("sessions could not be compared with what their browsers showed", "err", late)
+		}
 		if err != nil && ctx.Err() == nil {
 			a.Log.Error("sessions could not be expired", "err", err)
 			next = time.Second

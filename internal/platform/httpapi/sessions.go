@@ -54,7 +54,12 @@ func (s *server) RedeemHandoff(ctx context.Context, r api.RedeemHandoffRequestOb
 	if err != nil {
 		return nil, err
 	}
+	downloads := api.OpenedDownloadsDeny
+	if o.App.Downloads {
+		downloads = api.OpenedDownloadsSession
+	}
 	return api.RedeemHandoff200JSONResponse{Session: toSession(o.Session), StartURL: o.App.StartURL,
+		Origins: listed(o.App.Origins), OtherPages: listed(o.App.OtherPages), OtherFrames: listed(o.App.OtherFrames), Downloads: &downloads,
 		Cookie: &api.Cookie{Name: o.App.CookieName, Value: o.Token, HTTPOnly: true, Secure: true, SameSite: api.Strict}}, nil
 }
 
@@ -65,6 +70,14 @@ func (s *server) handOver(ctx context.Context, r api.RedeemHandoffRequestObject)
 	}
 	return api.RedeemHandoff200JSONResponse{Session: toSession(h.Session), StartURL: s.Authority.App.StartURL,
 		Handover: &api.Handover{Code: h.Code, PostURL: h.PostURL}}, nil
+}
+
+// listed leaves an empty list out.
+func listed(list []string) *[]string {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list
 }
 
 func (s *server) Heartbeat(ctx context.Context, r api.HeartbeatRequestObject) (api.HeartbeatResponseObject, error) {

@@ -52,6 +52,7 @@ type Tx interface {
 	RetentionTx
 	StatementTx
 	LateTx
+	ComparisonTx
 }
 
 // StaffTx reads and writes the people who work here.

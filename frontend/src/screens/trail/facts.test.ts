@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import actions from '../../../../internal/platform/authority/actions.go?raw';
 import devices from '../../../../internal/platform/authority/devices.go?raw';
+import compared from '../../../../internal/platform/authority/compare.go?raw';
+import watched from '../../../../internal/audit/observed.go?raw';
 import ends from '../../../../internal/platform/authority/end.go?raw';
 import starts from '../../../../internal/platform/authority/start.go?raw';
 import members from '../../../../internal/platform/casework/members.go?raw';
@@ -29,7 +31,7 @@ const said = (r: RecordView): string[] => factsOf(r).map((f) => `${f.label}: ${f
 
 describe('facts of a record', () => {
   it('has a label for every fact that Go writes', () => {
-    const all = [actions, again, alarms, bridges, devices, ends, erased, starts, swept, members, trail, staff, seen, recovered, intent, undone].flatMap((source) => [
+    const all = [actions, compared, watched, again, alarms, bridges, devices, ends, erased, starts, swept, members, trail, staff, seen, recovered, intent, undone].flatMap((source) => [
       ...[...source.matchAll(/(?:audit\.Body|map\[string\]string)\{("[^}]*)\}/g)].flatMap((m) => [...(m[1] ?? '').matchAll(/"(\w+)":/g)]),
       ...source.matchAll(/(?:[Ff]acts|Body)\["(\w+)"\]/g),
     ]);
@@ -44,6 +46,18 @@ describe('facts of a record', () => {
       'Why it ended: Stead was closed', 'Until then: not opened yet', 'Browser’s data wiped: no', 'Confirmed by the platform: yes',
       `Was due: ${exactly(at)}`, 'Allowed: View only',
     ]);
+  });
+
+  it('name some of what a browser asked for, and count the rest', () => {
+    const lines = ['2 GET https://portal.example /plan 200', '1 POST https://portal.example /plan/search stopped', '1 GET https://portal.example / 200'];
+    expect(said(record({ actions: lines.join('\n') }))).toEqual([
+      'Asked of the member’s platform: GET /plan (2 times), POST /plan/search (stopped in the browser), GET /',
+    ]);
+    expect(said(record({ actions: [...lines, ...lines].join('\n') }))[0]).toMatch(/GET \/plan \(2 times\), and 2 more$/);
+    expect(said(record({ examples: '3 POST /plan/search', why: 'not_shown' }))).toEqual([
+      'Missing in the browser: POST /plan/search (3 times)', 'Because: The app reported what the session’s browser did not show',
+    ]);
+    expect(said(record({ actions: '' }))).toEqual([]);
   });
 
   it('say plainly what became of the texts', () => {

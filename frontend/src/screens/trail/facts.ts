@@ -1,6 +1,7 @@
 import type { RecordView } from '../../backend/port';
 import { factName, t, word, type Group } from '../../i18n/text';
 import { exactly } from '../../i18n/time';
+import { observed } from './observed';
 import { short } from './short';
 
 export interface Fact {
@@ -23,6 +24,7 @@ const readings: Record<string, (value: string) => string> = {
   cleaned_up_by: (value) => (value === 'nobody' ? word('by', value) : value),
   confirmed: yesOrNo, wiped: yesOrNo, recovered: yesOrNo, name_matches: yesOrNo, email_matches: yesOrNo,
   due_ms: time, expires_ms: time,
+  actions: observed, examples: observed,
   device: short, epoch: short, key_id: short, leaf: short,
 };
 
@@ -44,7 +46,7 @@ export function factsOf(record: RecordView): Fact[] {
     .filter((fact) => !told(fact))
     .map(({ name, value: whole }) => {
       const value = Object.hasOwn(readings, name) ? (readings[name]?.(whole) ?? whole) : whole;
-      return { name, label: factName(name), value, whole: value.endsWith('…') ? whole : undefined, doubt: name === 'doubt' };
+      return { name, label: factName(name), value, whole: value.endsWith('…') || (value !== whole && readings[name] === observed) ? whole : undefined, doubt: name === 'doubt' };
     })]
     .sort((a, b) => Number(b.doubt) - Number(a.doubt));
 }

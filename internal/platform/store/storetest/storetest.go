@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"retention", retentionTests},
 		{"statements", statementTests},
 		{"late", lateTests},
+		{"comparisons", comparisonTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {
