@@ -192,3 +192,18 @@ func TestAnotherDevicesWordIsNotTheSessions(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 }
+
+// TestTheFallbackShowsNothing: nothing observes a browser that is opened by a page, so nothing is missed.
+func TestTheFallbackShowsNothing(t *testing.T) {
+	w := newWorld(t)
+	o, err := w.exchange(w.handed(lena, ana).Code)
+	w.must(err)
+	w.reports(o.Session.ID, 200, "GET /plan", "POST /preferences")
+	_, err = w.auth.End(w.Context(), lena, o.Session.ID, stead.CauseAgent)
+	w.must(err)
+	w.sawEnd(o.Session.ID)
+	w.store.pass(time.Hour)
+	if found := w.mismatches(o.Session.ID); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+}
