@@ -114,6 +114,8 @@ func newFirefoxOnly(t *testing.T, allowed bool, change ...func(*desktop.Config))
 		t.Fatalf("stage %s: %v", stage, err)
 	}
 	t.Setenv("PATH", bin)
+	t.Setenv("XDG_DATA_HOME", bin) // desktop files name programs as well
+	t.Setenv("XDG_DATA_DIRS", bin)
 	return f
 }
 

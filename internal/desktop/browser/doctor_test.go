@@ -17,7 +17,7 @@ func states(all []stead.Check) string {
 
 func TestChecks(t *testing.T) {
 	files := func(more tree) tree {
-		all := tree{"/usr/bin/google-chrome": "x", "/etc/opt/chrome/policies/managed/a.json": `{"BrowserSignin": 2, "IncognitoModeAvailability": 1}`}
+		all := tree{"/usr/bin/google-chrome": "x", "/etc/opt/chrome/policies/managed/a.json": `{"RemoteDebuggingAllowed": false, "IncognitoModeAvailability": 1}`}
 		for name, content := range more {
 			all[name] = content
 		}

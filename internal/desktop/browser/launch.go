@@ -130,7 +130,7 @@ func failure(with Installed, err error) *stead.Error {
 	if errors.Is(err, errPolicy) && !forbids {
 		details = append(details, "it says that RemoteDebuggingAllowed is false, which Stead finds nowhere; chrome://policy shows where it is set")
 	}
-	if policies := say(with.Policies, Forbids, Unknown); policies != "" {
+	if policies := say(with.Policies, Forbids, Hinders, Unknown); policies != "" {
 		details = append(details, policies)
 	}
 	if len(details) == 0 {

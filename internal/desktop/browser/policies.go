@@ -20,6 +20,7 @@ type Effect string
 const (
 	Redirects Effect = "redirects" // the browser would use a folder that is not the session's: never started
 	Forbids   Effect = "forbids"   // the browser will not obey; Launch tries it last, and shortly
+	Hinders   Effect = "hinders"   // Chromium obeys all the same; another make of it may not
 	Limits    Effect = "limits"    // the browser obeys, and may refuse the member app
 	Leaves    Effect = "leaves"    // something of the browser's own stays behind, and nothing of a session
 	Harmless  Effect = "none"      // a session does not notice
@@ -70,13 +71,13 @@ var known = [...]struct {
 		"the browser does not let Stead attach to its pages", "IT must remove this policy or set it to 0 or 1"},
 	{"DeveloperToolsDisabled", "true", isTrue, Forbids,
 		"the browser does not let Stead attach to its pages", "IT must remove this policy or set it to false"},
-	{"BrowserSignin", "2", is("2"), Forbids,
-		"the browser opens no page before somebody signs in to it, which in a session's fresh folder nobody has",
+	{"BrowserSignin", "2", is("2"), Hinders,
+		"the browser opens no window of its own before somebody signs in to it; a session's window is another, and Chromium opens that",
 		"IT must remove this policy or set it to 0 or 1"},
 	{"IncognitoModeAvailability", "2", is("2"), Forbids,
 		"the browser makes no window in a session's own memory, where its cookies stay", "IT must remove this policy or set it to 0 or 1"},
-	{"BrowserGuestModeEnforced", "true", isTrue, Forbids,
-		"the browser ends when it is asked for a session's own memory", "IT must remove this policy or set it to false"},
+	{"BrowserGuestModeEnforced", "true", isTrue, Hinders,
+		"the browser's own windows are a guest's; a session's memory is another, and Chromium makes that", "IT must remove this policy or set it to false"},
 	{"URLBlocklist", "any list", anything, Limits,
 		"the browser refuses the addresses in this list", "if the member app is among them, IT must put its address into URLAllowlist"},
 	{"DiskCacheDir", "any value", anything, Leaves,

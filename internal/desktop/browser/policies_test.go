@@ -45,7 +45,7 @@ func TestPoliciesOnLinux(t *testing.T) {
 		"/etc/opt/chrome/policies/enrollment/CloudManagement.js": "x",
 	})
 	wantPolicies(t, m, Chrome, "/c", "none: RemoteDebuggingAllowed=true in /etc/opt/chrome/policies/managed/20.json",
-		"forbids: BrowserSignin=2 in /etc/opt/chrome/policies/recommended/1.json",
+		"hinders: BrowserSignin=2 in /etc/opt/chrome/policies/recommended/1.json",
 		"limits: URLBlocklist=a, b, c, and 2 more in /etc/opt/chrome/policies/managed/20.json")
 	wantPolicies(t, m, Edge, "/e", "unknown: = in /etc/opt/edge/policies/managed/edge.json")
 	wantPolicies(t, m, Brave, "/b", "none: UserDataDir=/srv in /etc/brave/policies/managed/b.json",
@@ -72,7 +72,7 @@ func TestPoliciesOnWindows(t *testing.T) {
 	wantPolicies(t, m, Chrome, "", `redirects: RoamingProfileSupportEnabled=1 in HKCU\SOFTWARE\Policies\Google\Chrome`,
 		`none: RemoteDebuggingAllowed=1 in HKLM\SOFTWARE\Policies\Google\Chrome`, `limits: URLBlocklist=*, file://* in HKLM\SOFTWARE\Policies\Google\Chrome`)
 	wantPolicies(t, m, Edge, "", `redirects: UserDataDir=${local_app_data}\Edge in HKLM\SOFTWARE\Policies\Microsoft\Edge`)
-	wantPolicies(t, m, Brave, "", `forbids: BrowserSignin=2 in HKLM\SOFTWARE\Policies\BraveSoftware\Brave\Recommended`,
+	wantPolicies(t, m, Brave, "", `hinders: BrowserSignin=2 in HKLM\SOFTWARE\Policies\BraveSoftware\Brave\Recommended`,
 		`unknown: = in HKCU\SOFTWARE\Policies\BraveSoftware\Brave`)
 	wantPolicies(t, m, Chromium, "", `forbids: DeveloperToolsAvailability=2 in HKLM\SOFTWARE\Policies\Chromium`)
 }
@@ -88,7 +88,7 @@ func TestPoliciesOnMac(t *testing.T) {
 		folder + "ada/org.chromium.Chromium.plist": plist("URLBlocklist", "<array><string>*</string></array>", "RemoteDebuggingAllowed", "<false/>"),
 	}
 	m := macMachine(files, map[string]string{folder + "com.google.Chrome.plist": plist("BrowserSignin", "<integer>1</integer>", "IncognitoModeAvailability", "<integer>1</integer>")})
-	wantPolicies(t, m, Chrome, "", "forbids: BrowserSignin=2 in "+folder+"ada/com.google.Chrome.plist",
+	wantPolicies(t, m, Chrome, "", "hinders: BrowserSignin=2 in "+folder+"ada/com.google.Chrome.plist",
 		"none: IncognitoModeAvailability=1 in "+folder+"com.google.Chrome.plist")
 	wantPolicies(t, m, Edge, "", "redirects: UserDataDir=/Users/Shared/Edge in "+folder+"com.microsoft.edgemac.plist")
 	wantPolicies(t, m, Brave, "", "unknown: = in "+folder+"com.brave.Browser.plist")

@@ -38,7 +38,8 @@ type look struct {
 	view         View
 }
 
-// SetView shows every page of the session, present and future, as on a screen of that kind, and fits its window to it.
+// SetView shows every page of the session, present and future, as on a screen of that kind. The window keeps its size:
+// Chromium stopped answering now and then when it was resized at the same time.
 func (b *Browser) SetView(ctx context.Context, v View) error {
 	if _, ok := screens[v]; !ok && v != DesktopView {
 		return fmt.Errorf("no such view: %q", v)
@@ -59,9 +60,6 @@ func (b *Browser) SetView(ctx context.Context, v View) error {
 		if err := reply.Wait(ctx, nil); err != nil && b.client.Err() != nil { // a page may just have been closed
 			return err
 		}
-	}
-	for _, p := range pages {
-		b.fit(ctx, p, next.view)
 	}
 	return nil
 }
@@ -116,27 +114,4 @@ func (s screen) agent(own string) string {
 		return own
 	}
 	return begin + "(Linux; Android 10; K)" + strings.Replace(rest, " Safari/", s.mobile+" Safari/", 1)
-}
-
-// Around a page, a window has a frame, tabs and an address bar. It is measured only while a page has its own size, so
-// these are typical ones; a window that is a little too large does no harm.
-const (
-	frameWidth, frameHeight     = 16, 130
-	desktopWidth, desktopHeight = 1280, 900
-)
-
-// fit gives the page's window the size of the view. A window manager may see it otherwise, which is its right.
-func (b *Browser) fit(ctx context.Context, p *page, v View) {
-	var window struct {
-		ID int `json:"windowId"`
-	}
-	if b.client.Call(ctx, "", "Browser.getWindowForTarget", target(p), &window) != nil {
-		return
-	}
-	width, height := desktopWidth, desktopHeight
-	if s, ok := screens[v]; ok {
-		width, height = s.width+frameWidth, s.height+frameHeight
-	}
-	_ = b.client.Call(ctx, "", "Browser.setWindowBounds", map[string]any{"windowId": window.ID, "bounds": map[string]any{"windowState": "normal"}}, nil)
-	_ = b.client.Call(ctx, "", "Browser.setWindowBounds", map[string]any{"windowId": window.ID, "bounds": map[string]any{"width": width, "height": height}}, nil)
 }

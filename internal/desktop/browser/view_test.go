@@ -3,8 +3,10 @@
 package browser
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 // seen is what a page finds around it.
@@ -107,4 +109,38 @@ func TestS0_05_PhoneTabletDesktop(t *testing.T) {
 	if err := b.SetView(ctx, "watch"); err == nil {
 		t.Error("there is a view for watches")
 	}
+}
+
+// TestViewsChangeOften: a page that was just shown as on a phone is where the mouse finds it.
+func TestViewsChangeOften(t *testing.T) {
+	app := newMemberApp(t)
+	b, ctx := open(t, app, "/")
+	for n := range 10 {
+		for _, v := range []View{PhoneView, DesktopView} {
+			if err := b.SetView(ctx, v); err != nil {
+				t.Fatal(n, err)
+			}
+			if _, err := b.Hand().Capture(ctx); err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if err := b.Hand().Click(ctx, "#plain"); err != nil {
+			t.Fatal(n, err)
+		}
+		if err := waitText(ctx, b.Hand(), "Second"); err != nil {
+			t.Fatal(n, err)
+		}
+		if err := b.Hand().Visit(ctx, app.address+"/"); err != nil {
+			t.Fatal(n, err)
+		}
+		if err := waitText(ctx, b.Hand(), "Home"); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+}
+
+func waitText(ctx context.Context, h *Hand, words string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return h.WaitText(ctx, words)
 }
