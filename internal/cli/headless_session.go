@@ -38,7 +38,7 @@ func (r *run) session() []step {
 			return r.shoot(ctx, "1-dashboard")
 		}},
 		{"the member's plan and providers are seen", func(ctx context.Context) (string, error) {
-			return r.look(ctx, `a[href="/plan"]`, "Plan & providers", "2-plan")
+			return r.look(ctx, `a[href="/plan"]`, "Deductible a year", "2-plan")
 		}},
 		{"the same page is seen as on their phone", func(ctx context.Context) (string, error) {
 			return r.onThePhone(ctx)

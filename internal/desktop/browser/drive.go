@@ -66,8 +66,23 @@ func (h *Hand) front(ctx context.Context) (*page, error) {
 	return p, h.b.client.Call(ctx, p.session, "Page.bringToFront", nil, nil)
 }
 
-// Capture takes a picture of the page as it is seen in the window, as PNG.
-func (h *Hand) Capture(ctx context.Context) ([]byte, error) {
+// captureLimit is for one try of a picture, which takes a tenth of a second.
+const captureLimit = 3 * time.Second
+
+// Capture takes a picture of the page as it is seen in the window, as PNG. Chromium never answers when the page goes
+// elsewhere at that moment, so it is asked again.
+func (h *Hand) Capture(ctx context.Context) (png []byte, err error) {
+	for range 3 {
+		if png, err = h.capture(ctx); err == nil || ctx.Err() != nil || h.b.client.Err() != nil {
+			return png, err
+		}
+	}
+	return nil, err
+}
+
+func (h *Hand) capture(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, captureLimit)
+	defer cancel()
 	p, err := h.front(ctx)
 	if err != nil {
 		return nil, err
