@@ -131,10 +131,11 @@ func (h *Hand) Click(ctx context.Context, selector string) error {
 		return err
 	}
 	var at *point
-	if err := h.b.evaluate(ctx, p, "", `(() => {
+	if err := h.b.evaluate(ctx, p, "", `(async () => {
 		const el = document.querySelector(`+string(quoted)+`)
 		if (!el) return null
 		el.scrollIntoView({ block: 'center', behavior: 'instant' })
+		for (let n = 0; n < 3; n++) await new Promise(requestAnimationFrame) // another view is laid out first
 		const r = el.getBoundingClientRect()
 		return { x: r.left + r.width / 2, y: r.top + r.height / 2 }
 	})()`, &at); err != nil {
