@@ -76,9 +76,12 @@ func (o *Outbox) sending(ctx context.Context, p Platform) {
 }
 
 func (o *Outbox) proving(ctx context.Context, l Log) {
-	pause := firstProof
+	pause, known := firstProof, uint64(0)
 	repeat(ctx, o.doubt, o.recheck, func() (time.Duration, error) {
 		waiting, err := o.prove(ctx, l)
+		if acked := o.State().Acknowledged; acked != known { // what is new has its own second
+			pause, known = firstProof, acked
+		}
 		code := stead.CodeOf(err)
 		if err == nil && waiting {
 			if code, err = o.missing(ctx); err != nil {
