@@ -269,7 +269,7 @@ func TestCountdownEndsInWords(t *testing.T) {
 	app := newMemberApp(t)
 	b := launch(t, newRoot(t))
 	v := app.visit("/")
-	v.Banner.Ends = time.Now().Add(3 * time.Second)
+	v.Banner.Ends = time.Now().Add(6 * time.Second)
 	v.Banner.Text = BannerText{Left: "noch {time}", Ended: "Sitzung beendet"}
 	if err := b.Open(t.Context(), v); err != nil {
 		t.Fatal(err)

@@ -183,7 +183,7 @@ func TestScanningIsLinear(t *testing.T) {
 	}
 	took := time.Since(began)
 	t.Logf("%d MiB of rubbish in %v", len(data)>>20, took)
-	if took > 30*time.Second {
+	if took > 2*time.Minute {
 		t.Error("that is not linear")
 	}
 }

@@ -39,7 +39,7 @@ func TestCraftedCandidatesCostLittle(t *testing.T) {
 		}
 		took := time.Since(began)
 		t.Logf("20,000 %s: %v", name, took)
-		if took > 2*time.Second {
+		if took > 20*time.Second { // hours, were it not linear
 			t.Errorf("20,000 %s take %v", name, took)
 		}
 	}
