@@ -33,11 +33,16 @@ type diagnosis struct {
 // errUnwell ends a doctor whose findings were printed already.
 var errUnwell = errors.New("something on this machine keeps Stead from working; see above")
 
+// Validate finds what the command line itself has wrong.
+func (c *doctorCommand) Validate() error {
+	if c.Browser != "" && !c.TryBrowser {
+		return errors.New("--browser goes with --try-browser")
+	}
+	return nil
+}
+
 // Run prints all that was seen. The exit code is 1 if a check failed, else 0.
 func (c *doctorCommand) Run(e *env) error {
-	if c.Browser != "" && !c.TryBrowser {
-		return stead.Errorf(stead.CodeConfigInvalid, "--browser goes with --try-browser")
-	}
 	var d diagnosis
 	for _, examine := range []func(context.Context, *env, *diagnosis) error{c.browsers} {
 		if err := examine(e.ctx, e, &d); err != nil {

@@ -97,9 +97,9 @@ func TestDoctorTriesABrowserThatDoesNotStart(t *testing.T) {
 
 func TestDoctorRefusesWhatMakesNoSense(t *testing.T) {
 	onlyPrograms(t, map[string]string{"chromium": "exit 1"})
-	for _, args := range [][]string{{"doctor", "--browser", "chrome"}, {"doctor", "--try-browser", "--browser", "chrome", "--cache", t.TempDir()}} {
+	for want, args := range map[int][]string{exitUsage: {"doctor", "--browser", "chrome"}, exitMachine: {"doctor", "--try-browser", "--browser", "chrome", "--cache", t.TempDir()}} {
 		code, _, errOut := command(t, args...)
-		if code != exitMachine || !strings.Contains(errOut, "--browser") || strings.Count(errOut, "\n") != 1 {
+		if code != want || !strings.Contains(errOut, "--browser") || strings.Count(errOut, "\n") != 1 {
 			t.Errorf("%v: exit code %d, %q", args, code, errOut)
 		}
 	}

@@ -368,7 +368,7 @@ func (d *drill) declare(kept string) {
 	}
 	why := []string{"--checkpoint", kept, "--why", "disk of node 2 failed"}
 	d.refused(stead.CodeStatementInvalid, "1 of 2 signatures", append(restored(why...), alice...)...) // one person, and no file for the second
-	d.refused(stead.CodeStatementInvalid, "not a size from", append(restored("--lost", "0", "--why", "less than is there"), alice...)...)
+	d.refused(stead.CodeBadRequest, "as many at least, and not 0", append(restored("--lost", "0", "--why", "less than is there"), alice...)...)
 
 	d.copiesCount(kept)
 

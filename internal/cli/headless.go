@@ -213,7 +213,7 @@ func (r *run) shoot(ctx context.Context, name string) (string, error) {
 func (r *run) hand() (*browser.Hand, error) {
 	b := r.browser.Load()
 	if b == nil {
-		return nil, errors.New("no browser was launched")
+		return nil, errors.New("no browser was launched that this run can drive; where a session opens in one that Stead cannot control, run the demo with its window")
 	}
 	return b.Hand(), nil
 }

@@ -24,7 +24,7 @@ func (a App) fence() authority.Fence {
 // checkFence names the first entry that is not an origin which stays private, or says that the start is outside.
 func (a App) checkFence() error {
 	f := a.fence()
-	for name, list := range map[string][]string{"app.origins": f.Origins, "app.sign_in, app.payment": f.OtherPages, "app.embedded": f.OtherFrames} {
+	for name, list := range map[string][]string{"app.origins": f.Origins, "app.sign_in or app.payment": f.OtherPages, "app.embedded": f.OtherFrames} {
 		for _, origin := range list {
 			u, err := url.Parse(strings.Replace(origin, "://*.", "://", 1))
 			if err != nil || u.Host == "" || strings.Contains(u.Host, "*") || origin != strings.TrimRight(origin, "/?#") ||

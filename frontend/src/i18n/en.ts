@@ -481,10 +481,12 @@ export const en = {
   'code.intent_mismatch': 'The device’s record says something else than the request',
   'code.platform_unreachable': 'The platform could not be reached',
   'code.browser_missing': 'There is no browser for it',
+  'code.browser_as_root': 'Stead was started as root, which runs no browser',
+  'code.browser_policy': 'A policy of the machine forbids to control the browser',
   'code.browser_silent': 'The browser did not answer',
   'code.browser_open_failed': 'The browser could not open the dashboard',
   'code.browser_contested': 'Something else reached for the session’s one-time page',
-  'code.browser_left': 'The browser was closed meanwhile',
+  'code.browser_left': 'Files of its browser could not be removed',
   'code.internal': 'Something went wrong inside',
 
   'outbox.title': 'Outbox of this machine',

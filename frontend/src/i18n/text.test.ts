@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import kinds from '../../../internal/audit/kind.go?raw';
+import codes from '../../../internal/stead/codes.go?raw';
 import people from '../../../internal/stead/people.go?raw';
 import sessions from '../../../internal/stead/session.go?raw';
 import { en } from './en';
@@ -25,6 +26,12 @@ describe('words', () => {
       expect(all.length).toBeGreaterThan(3);
       expect(all.filter((value) => !Object.hasOwn(en, `${group}.${value}`))).toEqual([]);
     }
+  });
+
+  it('has words for every way in which a browser kept a session from opening', () => {
+    const all = values(codes, 'Code').filter((code) => code.startsWith('browser_'));
+    expect(all.length).toBeGreaterThan(3);
+    expect(all.filter((code) => !Object.hasOwn(en, `code.${code}`))).toEqual([]);
   });
 
   it('shows what it has no words for as it is', () => {

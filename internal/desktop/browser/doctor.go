@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"stead/internal/stead"
@@ -15,10 +16,11 @@ import (
 
 // The names of the checks.
 const (
-	checkUser   = "browser.user"
-	checkFound  = "browser.found"
-	checkPolicy = "browser.policy"
-	checkTry    = "browser.try"
+	checkUser     = "browser.user"
+	checkFound    = "browser.found"
+	checkFallback = "browser.fallback"
+	checkPolicy   = "browser.policy"
+	checkTry      = "browser.try"
 )
 
 // Examine looks at this machine as Launch would see it, without starting a session's browser: the list of Find, and
@@ -45,32 +47,44 @@ func userCheck(err error) stead.Check {
 }
 
 const (
-	whyUser   = "A browser protects itself from the pages it shows, but not for every user and on every system."
-	whyFound  = "A session runs in a browser of its own, which Stead starts, controls and wipes."
-	whyPolicy = "Managed policies are stronger than anything Stead asks of a browser."
-	whyTry    = "Only a browser that was started shows that it obeys."
+	whyUser     = "A browser protects itself from the pages it shows, but not for every user and on every system."
+	whyFound    = "A session runs in a browser of its own, which Stead starts, controls and wipes."
+	whyFallback = "Such a browser has no guard and no banner of Stead's; the member app's own bar says whose account it is."
+	whyPolicy   = "Managed policies are stronger than anything Stead asks of a browser."
+	whyTry      = "Only a browser that was started shows that it obeys."
 )
 
 // checks says what a list of browsers means for sessions.
 func checks(found []Installed, err error) []stead.Check {
 	var all []stead.Check
-	obedient := false
+	obedient, page := false, ""
 	for _, f := range found {
 		obedient = obedient || f.Usable() && len(forbidding(f.Policies)) == 0
+		if page == "" && f.mayOpenAPage() {
+			page = f.Path
+		}
 	}
 	if err != nil {
 		all = append(all, failedCheck(checkFound, whyFound, err))
 	} else {
-		first := found[0]
+		first, words := found[0], "Sessions use %s (%s %s)."
+		if !obedient {
+			words = "Sessions would use %s (%s %s), which a policy seems to forbid."
+		}
 		all = append(all, stead.Check{Name: checkFound, State: stead.CheckOK, Why: whyFound,
-			What: fmt.Sprintf("Sessions use %s (%s %s).", first.Path, first.Kind, cmp.Or(first.Version, "of unknown version"))})
+			What: fmt.Sprintf(words, first.Path, first.Kind, cmp.Or(first.Version, "of unknown version"))})
+	}
+	if !obedient && page != "" {
+		all = append(all, stead.Check{Name: checkFallback, State: stead.CheckWarning, Why: whyFallback,
+			What: "Sessions could open in " + page + " by a one-time page, if the platform allows that.",
+			Do:   "Where no other browser can be had, ask whoever runs the platform about browser_fallback."})
 	}
 	for _, f := range found {
 		for _, p := range f.Policies {
 			if p.Effect == Harmless {
 				continue
 			}
-			c := stead.Check{Name: checkPolicy, State: stead.CheckWarning, Why: whyPolicy, What: f.Path + ": " + p.Name + "=" + p.Value + " in " + p.Source + ": " + p.Means + ".", Do: p.Do}
+			c := stead.Check{Name: checkPolicy, State: stead.CheckWarning, Why: whyPolicy, What: f.Path + ": " + p.Name + "=" + p.Value + " in " + p.Source + ": " + p.Means + ".", Do: sentence(p.Do)}
 			if p.Name == "" {
 				c.What = f.Path + ": " + p.Source + ": " + p.Means + "."
 			}
@@ -81,6 +95,14 @@ func checks(found []Installed, err error) []stead.Check {
 		}
 	}
 	return all
+}
+
+// sentence makes one of what IT has to change, which elsewhere stands inside another.
+func sentence(words string) string {
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:] + "."
 }
 
 func failedCheck(name, why string, err error) stead.Check {

@@ -29,7 +29,9 @@ func TestChecks(t *testing.T) {
 	}{
 		"nothing there":            {linuxMachine(tree{}), "browser.found failed"},
 		"good":                     {linuxMachine(tree{"/usr/bin/chromium": "x"}), "browser.found ok"},
-		"the only one is managed":  {linuxMachine(files(nil)), "browser.found ok, browser.policy failed"},
+		"the only one is managed":  {linuxMachine(files(nil)), "browser.found ok, browser.fallback warning, browser.policy failed"},
+		"Firefox alone":            {linuxMachine(tree{"/usr/bin/firefox": "x"}), "browser.found failed, browser.fallback warning"},
+		"Firefox in a snap":        {linuxMachine(tree{"/snap/bin/firefox": "x"}), "browser.found failed"},
 		"another one is free":      {linuxMachine(files(tree{"/usr/bin/chromium": "y"})), "browser.found ok, browser.policy warning"},
 		"a broken file":            {linuxMachine(tree{"/usr/bin/chromium": "x", "/etc/chromium/policies/managed/a.json": "{"}), "browser.found ok, browser.policy warning"},
 		"led into another folder":  {windowsMachine(tree{`D:\brave.exe`: "x"}, hives{`HKCU64` + appPaths + `brave.exe|`: `D:\brave.exe`, `HKLM64\SOFTWARE\Policies\BraveSoftware\Brave|UserDataDir`: "x"}), "browser.found failed, browser.policy warning"},
@@ -41,7 +43,7 @@ func TestChecks(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 			for _, c := range all {
-				if c.What == "" || c.Why == "" || c.State == stead.CheckFailed && c.Do == "" {
+				if c.What == "" || c.Why == "" || c.State == stead.CheckFailed && c.Do == "" || c.Do != "" && !strings.HasSuffix(c.Do, ".") {
 					t.Errorf("%+v", c)
 				}
 			}

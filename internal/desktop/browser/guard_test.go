@@ -1,6 +1,10 @@
 package browser
 
-import "testing"
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+)
 
 func TestTheGuardDecides(t *testing.T) {
 	view, change, unopened := newGuard(), newGuard(), newGuard()
@@ -66,5 +70,17 @@ func TestWhatAWindowMustNotShow(t *testing.T) {
 		if got := insteadOf(address); got != want {
 			t.Errorf("instead of %s: %s", address, got)
 		}
+	}
+}
+
+// What a window opens is said in full: a page that claims less would be wrong where the member signs in or pays.
+func TestARefusalNamesEveryHostThatOpens(t *testing.T) {
+	g := newGuard()
+	g.set(Visit{URL: "https://portal.example/start", Fence: Fence{Pages: []string{"https://*.pay.example", "https://portal.example"}, Frames: []string{"https://maps.example"}}})
+	body, _ := g.refusal("1", "https://evil.example/secret?x=1")["body"].(string)
+	page, err := base64.StdEncoding.DecodeString(body)
+	if err != nil || !strings.Contains(string(page), "opens portal.example, *.pay.example and nothing else") ||
+		!strings.Contains(string(page), "evil.example is outside") || strings.Contains(string(page), "secret") {
+		t.Errorf("%v: %s", err, page)
 	}
 }

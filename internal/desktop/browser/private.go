@@ -69,8 +69,10 @@ func (r *Root) LaunchPrivate(ctx context.Context, id string) (*Private, error) {
 // folder and is left out, and so is what the settings or a policy of this machine refuse.
 func (r *Root) findPrivate(ctx context.Context) []Installed {
 	found, _ := Find(ctx, r.Choice) // that none has a pipe is why somebody asks
-	return slices.DeleteFunc(found, func(i Installed) bool { return i.Why != "" || i.Confinement != "" })
+	return slices.DeleteFunc(found, func(i Installed) bool { return !i.mayOpenAPage() })
 }
+
+func (i Installed) mayOpenAPage() bool { return i.Why == "" && i.Confinement == "" }
 
 func (r *Root) launchPrivate(ctx context.Context, id string, with Installed) (*Private, error) {
 	c, err := r.claim(ctx, id, time.Now())

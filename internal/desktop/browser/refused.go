@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,9 +79,10 @@ func insteadOf(address string) string {
 func (g *guard) refusal(requestID, address string) map[string]any {
 	g.mu.Lock()
 	words, hosts := g.words, []string{}
-	for _, o := range g.fence.Origins {
-		_, host, _ := strings.Cut(o, "://")
-		hosts = append(hosts, host)
+	for _, o := range slices.Concat(g.fence.Origins, g.fence.Pages) {
+		if _, host, _ := strings.Cut(o, "://"); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
 	}
 	g.mu.Unlock()
 	name := words.Browser

@@ -79,7 +79,7 @@ func sheetPolicies(b *strings.Builder) {
 	for _, k := range known {
 		fmt.Fprintf(b, "  %s: %s\n    %s: %s.\n", k.name, k.when, k.effect, k.means)
 		if k.do != "" {
-			fmt.Fprintf(b, "    %s.\n", strings.ToUpper(k.do[:1])+k.do[1:])
+			fmt.Fprintf(b, "    %s\n", sentence(k.do))
 		}
 	}
 }
@@ -121,7 +121,7 @@ What is written, and what is removed
   a folder of the browser for its socket   in the folder for temporary files, e.g. /tmp/org.chromium.Chromium.XXXXXX;
                                            removed
   What a killed Stead left is removed at its next start, and its browser ended, if it still is the same process.
-  Downloads are denied.
+  Downloads are denied, unless the platform allows them: then downloads/ in SESSION holds them, and goes with it.
 
 To see it without a session: stead doctor --try-browser
 `

@@ -97,6 +97,9 @@ func DraftRestored(tx store.Tx, lost int64, why string) (audit.Restored, error) 
 		return audit.Restored{}, err
 	}
 	r := audit.Restored{Origin: kept.Origin, Kept: kept, Lost: lost, At: tx.Now().Truncate(time.Second), Why: why}
+	if lost < kept.Size {
+		return r, stead.Errorf(stead.CodeBadRequest, "the log has %d records now, so before it had as many at least, and not %d", kept.Size, lost)
+	}
 	if _, err := r.Text(); err != nil {
 		return r, stead.Errorf(stead.CodeStatementInvalid, "%v", err).Because(err)
 	}
