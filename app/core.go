@@ -73,6 +73,7 @@ func (c *core) open(ctx context.Context) (*desktop.Desk, error) {
 	}
 	return desktop.Open(ctx, desktop.Config{PlatformURL: c.settings.PlatformURL, DataDir: c.settings.DataDir, CacheDir: c.settings.CacheDir,
 		Keyring: c.settings.Keyring, DeviceName: name, EnrolmentCode: c.settings.EnrolmentCode, OpenBrowser: c.settings.OpenBrowser,
+		Browsers: c.settings.Browsers, NoFallback: c.settings.NoFallback,
 		Log: slog.Default(), OnLive: c.onLive, OnHangUp: c.leave})
 }
 

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"stead/internal/desktop"
 	"stead/internal/desktop/browser"
 	"stead/internal/stead"
 )
@@ -68,7 +70,11 @@ func (c *doctorCommand) Run(e *env) error {
 }
 
 func (c *doctorCommand) browsers(ctx context.Context, e *env, d *diagnosis) error {
-	found, checks := browser.Examine(ctx, browser.Choice{})
+	settings, _, err := desktop.ReadSettings()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without a file every browser may be used
+		return err
+	}
+	found, checks := browser.Examine(ctx, settings.Choice())
 	d.Browsers, d.Checks = append([]browser.Installed{}, found...), append(d.Checks, checks...)
 	if !c.TryBrowser {
 		return nil

@@ -37,6 +37,7 @@ type Config struct {
 	OpenBrowser   func(url string) error // for the sign-in; nil for the agent's own browser
 	HTTP          *http.Client           // nil for one with sane limits
 	Log           *slog.Logger
+	Browsers      browser.Choice         // which ones sessions may use; any for the zero value
 	NoFallback    bool                   // sessions open in a controlled browser or not at all, whatever the platform allows
 	OnLive        func(session.State)    // see session.Config.OnChange; may be nil
 	OnBrowser     func(*browser.Browser) // told of each browser that a session launched; may be nil
@@ -119,6 +120,7 @@ func (d *Desk) open(ctx context.Context) (err error) {
 	if d.root, err = browser.OpenRoot(filepath.Join(d.cfg.CacheDir, "sessions")); err != nil {
 		return err
 	}
+	d.root.Choice = d.cfg.Browsers
 	d.Client, err = client.New(d.cfg.PlatformURL, tokens{d}, d.cfg.HTTP)
 	return err
 }
