@@ -34,6 +34,7 @@ func newYard(t *testing.T) *yard {
 		"/worker.js":  attempt + `try { socket('worker') } catch {} hit('worker'); new Worker('/nested.js')`,
 		"/nested.js":  attempt + `try { socket('nested-worker') } catch {} hit('nested-worker')`,
 		"/shared.js":  attempt + `try { socket('shared-worker') } catch {} hit('shared-worker')`,
+		"/empty.js":   `oninstall = () => 0`,
 		"/service.js": attempt + `try { socket('service-worker') } catch {} oninstall = (e) => e.waitUntil(hit('service-worker').catch(() => 0))`,
 	}
 	bodies := map[string]string{
@@ -106,7 +107,8 @@ func (y *yard) attempts() map[string][]string {
 		`new Worker('/worker.js')`:                        {"worker", "nested-worker", "socket/worker", "socket/nested-worker"},
 		`new SharedWorker('/shared.js')`:                  {"shared-worker", "socket/shared-worker"},
 		`navigator.serviceWorker.register('/service.js')`: {"service-worker", "socket/service-worker"},
-		`socket('page')`:                                  {"socket/page"},
+		`navigator.serviceWorker.register('/empty.js').then(() => navigator.serviceWorker.ready).then((r) => r.backgroundFetch.fetch('x', [new Request('/hit/background', { method: 'POST', body: 'x' })]))`: {"background"},
+		`socket('page')`: {"socket/page"},
 		frame + `document.body.append(f); f.contentWindow.fetch('/hit/empty-frame', { method: 'POST' })`:                                                                                   {"empty-frame"},
 		frame + `document.body.append(f); new f.contentWindow.WebSocket(origin.replace('http', 'ws') + '/socket/empty-frame')`:                                                             {"socket/empty-frame"},
 		frame + `f.srcdoc = '<script>new WebSocket("` + strings.Replace(y.own, "http", "ws", 1) + `/socket/srcdoc")</' + 'script>'; document.body.append(f)`:                               {"socket/srcdoc"},

@@ -38,5 +38,11 @@ func startTied(plan Plan) (*tied, error) {
 	return t, nil
 }
 
-// ask tells the browser to end.
-func (t *tied) ask() { _ = syscall.Kill(t.pid, syscall.SIGTERM) } // it may just have ended
+// ask tells the browser to end. One that has ended is not asked: its number may be another process's by now.
+func (t *tied) ask() {
+	select {
+	case <-t.exited:
+	default:
+		_ = syscall.Kill(t.pid, syscall.SIGTERM) // it may just have ended
+	}
+}

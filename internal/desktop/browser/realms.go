@@ -3,9 +3,12 @@ package browser
 import "stead/internal/desktop/browser/cdp"
 
 // waysAround removes from a realm what reaches a server without a request that the guard is asked about. A page finds
-// them missing, as in a browser that is too old for them.
+// them missing, as in a browser that is too old for them. What is fetched in the background, the browser itself sends,
+// with any method and with the session's cookie, and goes on with when the page is gone.
 const waysAround = `for (const name of ['WebSocket', 'WebSocketStream', 'WebTransport', 'RTCPeerConnection', 'webkitRTCPeerConnection'])
-	delete globalThis[name]`
+	delete globalThis[name]
+delete globalThis.ServiceWorkerRegistration?.prototype.backgroundFetch
+delete globalThis.BackgroundFetchManager?.prototype.fetch`
 
 // nested are the targets inside of a page or a worker that have realms of their own. Shared workers and service workers
 // belong to the browser, which attach asks for them.

@@ -60,7 +60,7 @@ func procArgs(pid int) (exe string, args []byte, ok bool) {
 // names reports whether the arguments of pid name the folder.
 func names(pid int, dir string) bool {
 	_, args, ok := procArgs(pid)
-	return ok && bytes.Contains(args, []byte(dir+"/"))
+	return ok && named(string(args), dir, "/")
 }
 
 // naming lists the processes of this user whose arguments name the folder, this one aside.

@@ -41,7 +41,7 @@ func statFields(pid int) []string {
 // names reports whether the arguments of pid name the folder.
 func names(pid int, dir string) bool {
 	cmdline, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-	return err == nil && bytes.Contains(cmdline, []byte(dir+"/"))
+	return err == nil && named(string(cmdline), dir, "/")
 }
 
 // naming lists the processes whose arguments name the folder, this one aside.

@@ -169,7 +169,7 @@ func identify(pid int) (start, exe string, ok bool) {
 
 // names reports whether the command line of pid names the folder. Paths have no case here.
 func names(pid int, dir string) bool {
-	return strings.Contains(strings.ToLower(commandLine(pid)), strings.ToLower(dir+`\`))
+	return named(strings.ToLower(commandLine(pid)), strings.ToLower(dir), `\`)
 }
 
 // commandLine is "" for a process that does not live or may not be asked.

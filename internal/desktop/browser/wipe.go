@@ -99,6 +99,18 @@ func awaitStrays(ctx context.Context, c *claim) {
 	}
 }
 
+// named reports whether arguments name the folder. What lies among its downloads does not count: a person opens that with
+// programs of their own, which may be of the same installation.
+func named(args, dir, separator string) bool {
+	for found := true; found; {
+		_, args, found = strings.Cut(args, dir+separator)
+		if found && !strings.HasPrefix(args, downloadDir+separator) {
+			return true
+		}
+	}
+	return false
+}
+
 // sameInstallation reports whether exe is a part of the browser whose main program is recorded: it lies beside it or,
 // on Windows, in the folder of its version, or on macOS in the same application.
 func sameInstallation(system, exe, recorded string) bool {

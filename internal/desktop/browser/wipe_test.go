@@ -148,3 +148,18 @@ func TestSameInstallation(t *testing.T) {
 		}
 	}
 }
+
+func TestWhichArgumentsNameAFolder(t *testing.T) {
+	for args, want := range map[string]bool{
+		"chrome\x00--user-data-dir=/c/s1/profile\x00":                       true,
+		"firefox\x00-profile\x00/c/s1/profile":                              true,
+		"chrome\x00/c/s1/downloads/bill.pdf\x00":                            false, // the agent's own, for what was downloaded
+		"chrome\x00file:///c/s1/downloads/a.pdf\x00/c/s1/profile/Crash\x00": true,
+		"chrome\x00--user-data-dir=/c/s11/profile\x00":                      false,
+		"": false,
+	} {
+		if named(args, "/c/s1", "/") != want {
+			t.Errorf("%q: want %v", args, want)
+		}
+	}
+}

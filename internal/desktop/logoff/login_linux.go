@@ -49,7 +49,7 @@ func openLogin(tell func(Event)) *login {
 }
 
 func (l *login) hear(s *dbus.Signal) {
-	if len(s.Body) != 1 || s.Path != loginPath {
+	if len(s.Body) != 1 || s.Path != loginPath || !l.isLogin(s.Sender) {
 		return
 	}
 	begins, _ := s.Body[0].(bool)
@@ -65,6 +65,14 @@ func (l *login) hear(s *dbus.Signal) {
 			l.tell(Woke)
 		}
 	}
+}
+
+// isLogin reports whether a name on the bus is systemd-logind's at present. Everybody on this machine may send signals,
+// to all or to us alone, and nobody else may end the agent's session.
+func (l *login) isLogin(sender string) bool {
+	var owner string
+	err := l.bus.BusObject().Call("org.freedesktop.DBus.GetNameOwner", 0, loginName).Store(&owner)
+	return err == nil && sender == owner
 }
 
 // hold asks that a shutdown waits for release. Where that is not granted, it does not wait.

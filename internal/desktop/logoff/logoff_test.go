@@ -143,3 +143,24 @@ func TestLogindTellsAndWaits(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyLogindIsBelieved(t *testing.T) {
+	l := newLogind(t)
+	w := logoff.Start()
+	defer w.Close()
+	stranger, err := dbus.Connect(os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	if err := stranger.Emit("/org/freedesktop/login1", "org.freedesktop.login1.Manager.PrepareForShutdown", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := stranger.BusObject().Call("org.freedesktop.DBus.GetId", 0).Err; err != nil { // so the bus has passed the signal on
+		t.Fatal(err)
+	}
+	l.emit(t, "PrepareForSleep", false)
+	if e := next(t, w); e != logoff.Woke {
+		t.Errorf("a stranger's word told %q", e)
+	}
+}

@@ -27,6 +27,9 @@ const (
 	compareBatch = 20
 	// unshownReads is how many reads a browser does for itself, a site's icon for one.
 	unshownReads = 2
+	// compareRecords bounds how many observations of one session are read. A browser's own in twenty minutes are fewer
+	// than half of it; what a device delivers beyond that, the earliest first, counts as not shown.
+	compareRecords = 1000
 	// compareExamples is how many missing actions a record names.
 	compareExamples = 5
 )
@@ -47,56 +50,87 @@ func (a *Authority) compare(ctx context.Context) error {
 	})
 	var errs []error
 	for _, c := range due {
-		errs = append(errs, a.Store.Update(ctx, func(tx store.Tx) error { return a.compareOne(tx, c) }))
+		errs = append(errs, a.compareOne(ctx, c))
 	}
 	return errors.Join(append(errs, err)...)
 }
 
-// compareOne compares one session, or puts it off while its device has not delivered its end.
-func (a *Authority) compareOne(tx store.Tx, c store.Comparison) error {
-	row, err := tx.Session(c.Session)
+// compareOne compares one session, or puts it off while its device has not delivered its end. It is put off first of all,
+// so that one which cannot be compared does not keep the others from it. Whatever a device delivered is read in a
+// transaction that holds nobody up.
+func (a *Authority) compareOne(ctx context.Context, c store.Comparison) error {
+	var again time.Time
+	err := a.Store.Update(ctx, func(tx store.Tx) error {
+		again = tx.Now().Add(compareAgain)
+		return tx.PutOffComparison(c.Session, again)
+	})
 	if err != nil {
 		return err
 	}
-	if row.Mode == stead.ModeFallback { // nothing observes there, as session.opened says of it
-		return tx.Compared(c.Session, 0)
+	var f found
+	if err := a.Store.View(ctx, func(tx store.Tx) (err error) { f, err = find(tx, c.Session); return err }); err != nil || f.early {
+		return err
+	}
+	return a.Store.Update(ctx, func(tx store.Tx) error {
+		total := f.missing.changes + f.missing.reads
+		if f.why != "" && total > c.Missing {
+			if err := a.writeMismatch(tx, f); err != nil {
+				return err
+			}
+		}
+		return tx.Compared(c.Session, max(total, c.Missing), again)
+	})
+}
+
+// found is what came out of a comparison.
+type found struct {
+	session stead.Session
+	early   bool // the device has not delivered its end, and may still
+	sides   sides
+	missing missing
+	why     string // "" when both sides fit together
+}
+
+func find(tx store.Tx, id stead.SessionID) (f found, err error) {
+	row, err := tx.Session(id)
+	f.session = row.Session
+	if err != nil || row.Mode == stead.ModeFallback { // nothing observes there, as session.opened says of it
+		return f, err
 	}
 	device, err := stead.ParsePseudonym(string(row.Device))
 	if err != nil {
-		return err
+		return f, err
 	}
 	delivered := false
-	if err := eachOf(tx, c.Session, audit.SessionObservedEnd, func(e store.IntakeEntry, _ audit.Record) { delivered = delivered || e.Device == device }); err != nil {
-		return err
+	err = eachOf(tx, id, audit.SessionObservedEnd, func(e store.IntakeEntry, _ audit.Record) bool {
+		delivered = delivered || e.Device == device
+		return !delivered
+	})
+	if err != nil {
+		return f, err
 	}
 	if !delivered && tx.Now().Before(row.EndedAt.Add(comparePatience)) {
-		return tx.ExpectComparison(c.Session, tx.Now().Add(compareAgain))
+		f.early = true
+		return f, nil
 	}
-	sides, err := gather(tx, c.Session, device)
-	if err != nil {
-		return err
+	if f.sides, err = gather(tx, id, device); err != nil {
+		return f, err
 	}
-	m := sides.missing()
-	why := ""
+	f.missing = f.sides.missing()
 	switch {
-	case sides.reportedAll() == 0: // nothing to hold it against
-	case sides.records == 0 && !delivered:
-		why = mismatchNotDelivered
-	case sides.records == 0:
-		why = mismatchNothing
-	case m.changes > 0 || m.reads > 0:
-		why = mismatchNotShown
+	case f.sides.reportedAll() == 0: // nothing to hold it against
+	case f.sides.records == 0 && !delivered:
+		f.why = mismatchNotDelivered
+	case f.sides.records == 0:
+		f.why = mismatchNothing
+	case f.missing.changes > 0 || f.missing.reads > 0:
+		f.why = mismatchNotShown
 	}
-	total := m.changes + m.reads
-	if why != "" && total > c.Missing {
-		if err := a.writeMismatch(tx, row.Session, why, sides, m); err != nil {
-			return err
-		}
-	}
-	return tx.Compared(c.Session, max(total, c.Missing))
+	return f, nil
 }
 
-func (a *Authority) writeMismatch(tx store.Tx, s stead.Session, why string, sides sides, m missing) error {
+func (a *Authority) writeMismatch(tx store.Tx, f found) error {
+	s, why, sides, m := f.session, f.why, f.sides, f.missing
 	facts := audit.Body{"why": why, "device": string(s.Device), "changes": m.changes, "reads": m.reads,
 		"reported": sides.reportedAll(), "observed": sides.observed, "dropped": sides.dropped, "examples": strings.Join(m.examples, "\n")}
 	agent, err := tx.Staff(s.Agent)
@@ -113,8 +147,8 @@ func (a *Authority) writeMismatch(tx store.Tx, s stead.Session, why string, side
 	return a.Ledger.Write(tx, ledger.Entry{Kind: audit.SessionMismatch, Session: s.ID, Subject: member.Pseudonym, Facts: facts})
 }
 
-// eachOf calls f with the session's records of a kind, newest first.
-func eachOf(tx store.Tx, id stead.SessionID, kind audit.Kind, f func(store.IntakeEntry, audit.Record)) error {
+// eachOf calls f with the session's records of a kind, newest first, until it has seen enough.
+func eachOf(tx store.Tx, id stead.SessionID, kind audit.Kind, f func(store.IntakeEntry, audit.Record) (more bool)) error {
 	filter := store.TrailFilter{Session: id, Kind: string(kind), Limit: 500}
 	for {
 		entries, err := tx.Trail(filter)
@@ -126,7 +160,9 @@ func eachOf(tx store.Tx, id stead.SessionID, kind audit.Kind, f func(store.Intak
 			if err != nil {
 				return fmt.Errorf("authority: record %d: %w", e.Index, err)
 			}
-			f(e, rec)
+			if !f(e, rec) {
+				return nil
+			}
 		}
 		if len(entries) < filter.Limit {
 			return nil
@@ -164,20 +200,23 @@ func (s sides) reportedAll() (n int64) {
 // may be the second report of the same request, so it does not count as one.
 func gather(tx store.Tx, id stead.SessionID, device stead.Pseudonym) (sides, error) {
 	s := sides{reported: map[asked]int64{}, shown: map[asked]int64{}}
-	err := eachOf(tx, id, audit.SessionAction, func(_ store.IntakeEntry, rec audit.Record) {
+	err := eachOf(tx, id, audit.SessionAction, func(_ store.IntakeEntry, rec audit.Record) bool {
 		method, _ := rec.Body["method"].(string)
 		path, _ := rec.Body["path"].(string)
 		if status, _ := rec.Body["status"].(int64); status != 401 && status < 500 {
 			s.reported[asked{method, stead.PathTemplate(path)}]++
 		}
+		return true
 	})
 	if err != nil {
 		return s, err
 	}
-	err = eachOf(tx, id, audit.SessionObserved, func(e store.IntakeEntry, rec audit.Record) {
+	read := 0
+	err = eachOf(tx, id, audit.SessionObserved, func(e store.IntakeEntry, rec audit.Record) bool {
+		read++
 		o, err := audit.ReadObserved(rec.Body)
 		if err != nil || e.Device != device {
-			return // it is not what this session's device says
+			return read < compareRecords // it is not what this session's device says
 		}
 		s.records++
 		s.assets, s.dropped = s.assets+o.Assets, s.dropped+o.Dropped
@@ -187,6 +226,7 @@ func gather(tx store.Tx, id stead.SessionID, device stead.Pseudonym) (sides, err
 				s.observed += a.Count
 			}
 		}
+		return read < compareRecords
 	})
 	return s, err
 }

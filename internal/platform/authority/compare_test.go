@@ -207,3 +207,34 @@ func TestTheFallbackShowsNothing(t *testing.T) {
 		t.Errorf("%v", found)
 	}
 }
+
+// An agent whose requests are refused after the end can make the app report them for as long as they like.
+func TestReportsThatGoOnDoNotPutTheComparisonOff(t *testing.T) {
+	w := newWorld(t)
+	id := w.ended(func(id stead.SessionID) { w.reports(id, 200, "POST /a") })
+	w.saw(id, audit.Observed{}, "GET /")
+	w.sawEnd(id)
+	for range 5 {
+		w.store.pass(time.Minute)
+		w.reports(id, 401, "GET /")
+		if len(w.mismatches(id)) > 0 {
+			return
+		}
+	}
+	t.Error("nothing was compared in five minutes")
+}
+
+// TestADeviceCannotFloodTheComparison: what one delivers beyond all measure is not read, and counts as not shown.
+func TestADeviceCannotFloodTheComparison(t *testing.T) {
+	w := newWorld(t)
+	id := w.ended(func(id stead.SessionID) { w.reports(id, 200, "POST /a") })
+	w.saw(id, audit.Observed{}, "POST /a")
+	for range 1000 {
+		w.deliver(lena, ana, id, audit.SessionObserved, audit.Observed{Assets: 1}.Body())
+	}
+	w.sawEnd(id)
+	w.store.pass(3 * time.Minute)
+	if found := w.mismatches(id); len(found) != 1 || found[0]["why"] != "not_shown" {
+		t.Errorf("found %v", found)
+	}
+}

@@ -17,10 +17,21 @@ const maxSleep = 5 * time.Second
 // Watch runs until the context ends: it ends sessions whose time is over, at once at start-up for those whose
 // deadline passed while the platform was down.
 func (a *Authority) Watch(ctx context.Context) {
+	idle := make(chan struct{}, 1) // comparing takes as long as there is to read, and no end waits for it
+	idle <- struct{}{}
+	var comparing sync.WaitGroup
+	defer comparing.Wait()
 	for {
 		next, err := a.sweep(ctx)
-		if late := a.compare(ctx); late != nil && ctx.Err() == nil {
-			a.Log.Error("sessions could not be compared with what their browsers showed", "err", late)
+		select {
+		case <-idle:
+			comparing.Go(func() {
+				if late := a.compare(ctx); late != nil && ctx.Err() == nil {
+					a.Log.Error("sessions could not be compared with what their browsers showed", "err", late)
+				}
+				idle <- struct{}{}
+			})
+		default:
 		}
 		if err != nil && ctx.Err() == nil {
 			a.Log.Error("sessions could not be expired", "err", err)

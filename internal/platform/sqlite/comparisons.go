@@ -9,7 +9,13 @@ import (
 
 // ExpectComparison implements store.ComparisonTx.
 func (t *tx) ExpectComparison(id stead.SessionID, due time.Time) error {
-	_, err := t.exec("INSERT INTO comparisons (session, due) VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET due = excluded.due", id, millis(due))
+	_, err := t.exec("INSERT INTO comparisons (session, due) VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET due = min(coalesce(due, excluded.due), excluded.due)", id, millis(due))
+	return err
+}
+
+// PutOffComparison implements store.ComparisonTx.
+func (t *tx) PutOffComparison(id stead.SessionID, due time.Time) error {
+	_, err := t.exec("UPDATE comparisons SET due = ? WHERE session = ?", millis(due), id)
 	return err
 }
 
@@ -21,7 +27,7 @@ func (t *tx) DueComparisons(now time.Time, limit int) ([]store.Comparison, error
 }
 
 // Compared implements store.ComparisonTx.
-func (t *tx) Compared(id stead.SessionID, missing int64) error {
-	_, err := t.exec("UPDATE comparisons SET due = NULL, missing = ? WHERE session = ?", missing, id)
+func (t *tx) Compared(id stead.SessionID, missing int64, due time.Time) error {
+	_, err := t.exec("UPDATE comparisons SET due = nullif(due, ?), missing = ? WHERE session = ?", millis(due), missing, id)
 	return err
 }

@@ -20,7 +20,8 @@ var comparisonTests = []test{
 			h.ok(tx.InsertSession(b))
 			h.ok(tx.ExpectComparison(first, now.Add(time.Minute)))
 			h.ok(tx.ExpectComparison(second, now.Add(time.Second)))
-			h.ok(tx.ExpectComparison(second, now.Add(2*time.Second)))
+			h.ok(tx.ExpectComparison(second, now.Add(time.Hour))) // the earlier time stays
+			h.ok(tx.PutOffComparison(second, now.Add(2*time.Second)))
 		})
 		h.view(func(tx store.Tx) {
 			same(h, "before", len(must(tx.DueComparisons(now.Add(2*time.Second-time.Millisecond), 10))(h)), 0)
@@ -30,7 +31,11 @@ var comparisonTests = []test{
 			same(h, "the order", both[0].Session, second)
 			same(h, "the limit", len(must(tx.DueComparisons(now.Add(time.Hour), 1))(h)), 1)
 		})
-		h.update(func(tx store.Tx) { h.ok(tx.Compared(second, 3)) })
+		h.update(func(tx store.Tx) { h.ok(tx.Compared(second, 3, now.Add(time.Second))) })
+		h.view(func(tx store.Tx) { // another time was set since
+			same(h, "still due", must(tx.DueComparisons(now.Add(time.Hour), 10))(h)[0], store.Comparison{Session: second, Missing: 3})
+		})
+		h.update(func(tx store.Tx) { h.ok(tx.Compared(second, 3, now.Add(2*time.Second))) })
 		h.view(func(tx store.Tx) {
 			same(h, "compared", must(tx.DueComparisons(now.Add(time.Hour), 10))(h)[0].Session, first)
 		})
