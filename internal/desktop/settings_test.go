@@ -30,7 +30,7 @@ func TestReadSettings(t *testing.T) {
 	if c := s.Choice(); err != nil || s.Platform != "https://stead.example.org" || c.Pin != "chromium" || !slices.Equal(c.Forbid, []string{"edge", "/opt/x"}) || !s.NoFallback {
 		t.Errorf("%+v, %v", s, err)
 	}
-	for _, bad := range []string{`{"platform": "https://x", "forbiden_browsers": ["edge"]}`, `{"platform": 1}`, `{`, ``, `{} {}`, `[]`} {
+	for _, bad := range []string{`{"platform": "https://x", "forbidden_browser": ["edge"]}`, `{"platform": 1}`, `{`, ``, `{} {}`, `[]`} {
 		write(bad)
 		if s, _, err := ReadSettings(); stead.CodeOf(err) != stead.CodeConfigInvalid || s.Platform != "" || s.NoFallback {
 			t.Errorf("%s: %+v, %v", bad, s, err)
