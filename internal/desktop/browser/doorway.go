@@ -24,9 +24,10 @@ import (
 type doorway struct {
 	host, path string
 	server     *http.Server
+	ours       func(peer, own string) bool // samePerson
 	served     chan struct{} // closed when the page is written
 	came       chan struct{} // closed when the page was asked for
-	contested  chan struct{} // closed when it was asked for again, or in a way that no browser does
+	contested  chan struct{} // closed when it was asked for again, by another user, or in a way that no browser does
 	closed     chan struct{}
 	ended      chan struct{} // closed when the server has ended
 	form       chan Form     // what the page will hold; the one who came waits for it
@@ -57,7 +58,7 @@ func openDoorway() (*doorway, error) {
 	rand.Read(nonce[:]) // never fails since Go 1.24
 	d := &doorway{host: listener.Addr().String(), path: "/" + base64.RawURLEncoding.EncodeToString(nonce[:]),
 		served: make(chan struct{}), came: make(chan struct{}), contested: make(chan struct{}), closed: make(chan struct{}),
-		ended: make(chan struct{}), form: make(chan Form, 1)}
+		ended: make(chan struct{}), form: make(chan Form, 1), ours: samePerson}
 	d.server = &http.Server{Handler: d, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10, ErrorLog: nil}
 	d.server.SetKeepAlivesEnabled(false)
 	go func() {
@@ -81,7 +82,7 @@ func (d *doorway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound) // a browser asks for an icon, others for whatever they like
 		return
 	}
-	if !d.take() || r.Method != http.MethodGet || r.Host != d.host || r.URL.RawQuery != "" {
+	if !d.ours(r.RemoteAddr, d.host) || !d.take() || r.Method != http.MethodGet || r.Host != d.host || r.URL.RawQuery != "" {
 		d.contest()
 		w.WriteHeader(http.StatusGone)
 		return
