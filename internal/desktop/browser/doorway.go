@@ -25,9 +25,9 @@ type doorway struct {
 	host, path string
 	server     *http.Server
 	ours       func(peer, own string) bool // samePerson
-	served     chan struct{} // closed when the page is written
-	came       chan struct{} // closed when the page was asked for
-	contested  chan struct{} // closed when it was asked for again, by another user, or in a way that no browser does
+	served     chan struct{}               // closed when the page is written
+	came       chan struct{}               // closed when the page was asked for
+	contested  chan struct{}               // closed when it was asked for again, by another user, or in a way that no browser does
 	closed     chan struct{}
 	ended      chan struct{} // closed when the server has ended
 	form       chan Form     // what the page will hold; the one who came waits for it
