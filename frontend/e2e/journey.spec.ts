@@ -182,7 +182,7 @@ test('the trail tells it in plain words, with both identities and one cause, S0-
   await accessible();
 });
 
-test('a member browser that goes away ends the session and brings the close-out to the front, S1-10', async () => {
+test('a member browser that is killed ends the session and brings the close-out to the front', async () => {
   const { folder } = await place();
   await start('Looking at the preferences once more');
   const [browser] = memberBrowsers(folder);
