@@ -30,7 +30,7 @@ func TestTheDoorwayIsForThisUser(t *testing.T) {
 	}
 	d := openDoor(t)
 	if os.Geteuid() == 0 { // only root can be two people
-		cmd := exec.CommandContext(t.Context(), "runuser", "-u", "nobody", "--", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", d.address())
+		cmd := exec.CommandContext(t.Context(), "runuser", "-u", "nobody", "--", "curl", "-s", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}", d.address())
 		if out, err := cmd.Output(); err != nil || string(out) != "410" {
 			t.Errorf("another user: %s, %v", out, err)
 		}

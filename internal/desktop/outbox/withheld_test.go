@@ -113,3 +113,31 @@ func TestRunTellsOfALogThatKeepsRecordsOut(t *testing.T) {
 		}
 	})
 }
+
+// TestNewRecordsAreProvenSoonAlthoughTheLogWasSlow: the pauses of earlier questions are not theirs.
+func TestNewRecordsAreProvenSoonAlthoughTheLogWasSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, l := open(t, newPath(t)), newLedger()
+		l.log.withhold = true
+		done := make(chan error, 1)
+		go func() { done <- o.Run(t.Context(), l, l.log) }()
+		for range 40 { // two minutes and more in which the log stands still
+			appendN(t, o, 1)
+			time.Sleep(5 * time.Second)
+		}
+		appendN(t, o, 1)
+		time.Sleep(500 * time.Millisecond) // the log takes its usual time from here on
+		l.log.set(func() { l.log.withhold = false })
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := o.State(); s.Unreceipted != 0 {
+			t.Errorf("%d records wait for their proof", s.Unreceipted)
+		}
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
